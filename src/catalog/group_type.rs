@@ -1,0 +1,49 @@
+//! Types of groups: the caps and counters that each one has (RULES 4).
+
+use super::limit::{Bound, LimitName};
+
+/// Most types a catalog may have; a type's code is below it.
+pub const GROUP_TYPES_MAX: usize = 16;
+
+/// A group's type as the facts hold it: the stable `code` that the catalog gives it, 0 to 15.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupTypeId(u8);
+
+impl GroupTypeId {
+    /// A type from its code, which must be below [`GROUP_TYPES_MAX`].
+    pub fn new(code: u64) -> Option<Self> {
+        let small = u8::try_from(code).ok()?;
+        (usize::from(small) < GROUP_TYPES_MAX).then_some(Self(small))
+    }
+
+    /// The code, as a place in a table of [`GROUP_TYPES_MAX`].
+    #[inline]
+    pub const fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A type of group and what the limits make of it (RULES 4.2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupType {
+    /// The code that stands in the facts; never given to another type.
+    pub id: GroupTypeId,
+    /// The name, as the IM server writes it.
+    pub name: Box<str>,
+    /// Other names that are accepted.
+    pub aliases: Vec<Box<str>>,
+    /// Most members by the type itself.
+    pub member_cap: Bound,
+    /// Whether `group_members` applies too (6.2, rule 11: not to chat rooms of the live kinds).
+    pub group_members_apply: bool,
+    /// Whether a membership counts to the user's `joined_groups` (B36).
+    pub counts_to_joined_groups: bool,
+    /// Whether memberships are remembered at all. Without them every join is allowed and changes nothing.
+    pub keeps_members: bool,
+    /// Whether members may be named when a group is created (4.2: nobody is invited to a live chat room).
+    pub initial_members: bool,
+    /// The limit on how many exist, if the type has its own.
+    pub existing_limit: Option<LimitName>,
+    /// The limit on the day's net number, if the type has its own.
+    pub daily_limit: Option<LimitName>,
+}

@@ -1,0 +1,2 @@
+//! The `quotagate` program.
+fn main() {}

@@ -1,0 +1,120 @@
+//! What an app subscribes to, and whether its service stands.
+//!
+//! Invariant: values say what was chosen; what they are worth on an edition is for `entitlement` to resolve.
+//! Absent on purpose: the clock and storage.
+
+use std::sync::Arc;
+
+use crate::time::Timestamp;
+
+/// The edition and the add-on values that an app has chosen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Name of the edition in the catalog.
+    pub edition: Arc<str>,
+    /// Unlimited audio-video chat rooms.
+    pub av_chat_rooms_unlimited: bool,
+    /// Members a group may have; the edition's default when not chosen (RULES B12).
+    pub group_members: Option<u64>,
+    /// Groups a user may be in; the edition's default when not chosen (RULES B12).
+    pub joined_groups: Option<u64>,
+}
+
+impl Plan {
+    /// An edition with no add-on.
+    pub fn of(edition: &str) -> Self {
+        Self {
+            edition: edition.into(),
+            av_chat_rooms_unlimited: false,
+            group_members: None,
+            joined_groups: None,
+        }
+    }
+}
+
+/// The state of an app's service.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum AppState {
+    /// In service.
+    Active,
+    /// In arrears for too long: adding is refused, removing is not (RULES B19).
+    Suspended,
+    /// Disabled for ever: everything is refused (RULES B42).
+    Disabled,
+    /// Its resources are gone: everything is refused (RULES 6.9, rule 57).
+    Repossessed,
+}
+
+/// From when on the service does not stand. What falls due at an instant holds from that very instant (RULES B48).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Suspended from here on; [`Timestamp::MAX`] when not known to come.
+    pub suspended_from: Timestamp,
+    /// Repossessed from here on.
+    pub repossessed_from: Timestamp,
+    /// Disabled from here on.
+    pub disabled_from: Timestamp,
+}
+
+impl Standing {
+    /// In service, with no known end.
+    pub const GOOD: Self = Self {
+        suspended_from: Timestamp::MAX,
+        repossessed_from: Timestamp::MAX,
+        disabled_from: Timestamp::MAX,
+    };
+
+    /// The state at an instant. A disabled app stays disabled through suspension and repossession (RULES B20).
+    pub fn state(&self, now: Timestamp) -> AppState {
+        if now >= self.disabled_from {
+            AppState::Disabled
+        } else if now >= self.repossessed_from {
+            AppState::Repossessed
+        } else if now >= self.suspended_from {
+            AppState::Suspended
+        } else {
+            AppState::Active
+        }
+    }
+
+    /// The instant until which the app is active.
+    pub fn active_until(&self) -> Timestamp {
+        self.suspended_from
+            .min(self.repossessed_from)
+            .min(self.disabled_from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_hold_from_their_instant_and_disabled_stays() {
+        let at = Timestamp::from_unix_ms_saturating;
+        let standing = Standing {
+            suspended_from: at(10),
+            repossessed_from: at(20),
+            disabled_from: at(30),
+        };
+        let states = [9, 10, 19, 20, 29, 30].map(|ms| standing.state(at(ms)));
+        use AppState::{Active, Disabled, Repossessed, Suspended};
+        assert_eq!(
+            states,
+            [
+                Active,
+                Suspended,
+                Suspended,
+                Repossessed,
+                Repossessed,
+                Disabled
+            ]
+        );
+        let early = Standing {
+            disabled_from: at(5),
+            ..standing
+        };
+        assert_eq!(early.state(at(15)), Disabled);
+        assert_eq!(early.active_until(), at(5));
+    }
+}

@@ -1,0 +1,129 @@
+//! What tests share: a gateway with one app, and short names for operations. Everything has a default.
+
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::sync::Arc;
+
+use quotagate::admission::{Decision, Mode, NewFriendship, NewGroup, Operation, Request, Sides};
+use quotagate::catalog::Catalog;
+use quotagate::config;
+use quotagate::entitlement::{Policy, Terms};
+use quotagate::gateway::Gateway;
+use quotagate::id::{GroupId, IdKey, SdkAppId, UserId};
+use quotagate::subscription::{Plan, Standing};
+use quotagate::time::{Timestamp, Zone};
+
+/// A morning, in UTC+8.
+pub const MORNING: &str = "2026-03-02T09:00:00+08:00";
+
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).expect("valid time")
+}
+
+pub fn app(number: u32) -> SdkAppId {
+    SdkAppId::new(number).expect("not 0")
+}
+
+pub fn catalog() -> Arc<Catalog> {
+    Arc::new(config::builtin().catalog)
+}
+
+/// The bundled catalog with the rules of a limits file.
+pub fn terms(limits_toml: &str) -> Terms {
+    let catalog = catalog();
+    let policy = match limits_toml {
+        "" => Policy::default(),
+        text => config::read_policy("limits.toml", text, &catalog).expect("valid limits"),
+    };
+    Terms {
+        catalog,
+        policy: Arc::new(policy),
+        zone: Zone::default(),
+    }
+}
+
+/// A gateway with app 1 on an edition, created at [`MORNING`].
+pub fn gateway(edition: &str, limits_toml: &str) -> Gateway {
+    let gateway = Gateway::new(terms(limits_toml), IdKey::new(*b"a key for tests."));
+    gateway
+        .create_app(app(1), Plan::of(edition), Standing::GOOD, at(MORNING))
+        .expect("new app");
+    gateway
+}
+
+pub fn user(id: &str) -> UserId<'_> {
+    UserId::new(id).expect("valid id")
+}
+
+pub fn group(id: &str) -> GroupId<'_> {
+    GroupId::new(id).expect("valid id")
+}
+
+pub fn register(id: &str) -> Request<'_> {
+    Operation::RegisterUser { user: user(id) }
+}
+
+pub fn delete_user(id: &str) -> Request<'_> {
+    Operation::DeleteUser { user: user(id) }
+}
+
+pub fn login(id: &str) -> Request<'_> {
+    Operation::Login {
+        user: user(id),
+        at: None,
+    }
+}
+
+pub fn befriend<'a>(id: &'a str, friend: &'a str, sides: Sides) -> Request<'a> {
+    Operation::AddFriend(NewFriendship::new(user(id), user(friend), sides).expect("two users"))
+}
+
+pub fn unfriend<'a>(id: &'a str, friend: &'a str, sides: Sides) -> Request<'a> {
+    Operation::RemoveFriend {
+        user: user(id),
+        friend: user(friend),
+        sides,
+    }
+}
+
+pub fn create<'a>(
+    catalog: &Catalog,
+    id: &'a str,
+    kind: &str,
+    owner: &'a str,
+    members: &[&'a str],
+) -> Request<'a> {
+    let kind = catalog
+        .group_type_named(kind)
+        .expect("a type of the catalog");
+    let members = members.iter().map(|id| user(id)).collect();
+    Operation::CreateGroup(
+        NewGroup::new(group(id), kind, user(owner), members).expect("valid group"),
+    )
+}
+
+pub fn disband(id: &str) -> Request<'_> {
+    Operation::DeleteGroup { group: group(id) }
+}
+
+pub fn join<'a>(id: &'a str, who: &'a str) -> Request<'a> {
+    Operation::JoinGroup {
+        group: group(id),
+        user: user(who),
+        kind: None,
+    }
+}
+
+pub fn leave<'a>(id: &'a str, who: &'a str) -> Request<'a> {
+    Operation::LeaveGroup {
+        group: group(id),
+        user: user(who),
+    }
+}
+
+/// Admits to app 1 in ENFORCE mode.
+pub fn admit(gateway: &Gateway, request: &Request<'_>, now: &str) -> Decision {
+    gateway
+        .admit(app(1), request, Mode::Enforce, at(now))
+        .decision
+}
