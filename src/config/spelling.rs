@@ -19,7 +19,7 @@ pub(super) fn hint(meant: Option<&str>, names: &[&str]) -> String {
     }
 }
 
-/// The name that a misspelt one is near to: at most a third of its letters differ.
+/// The name that a misspelt one is near to: at most a third of its letters, rounded up, differ.
 pub(super) fn nearest<'n>(misspelt: &str, names: &[&'n str]) -> Option<&'n str> {
     let letters = misspelt.chars().count();
     if letters > WORD_CHARS_MAX {
@@ -28,7 +28,7 @@ pub(super) fn nearest<'n>(misspelt: &str, names: &[&'n str]) -> Option<&'n str> 
     names
         .iter()
         .map(|name| (edits(misspelt, name), *name))
-        .filter(|(edits, _)| *edits <= (letters / 3).max(1))
+        .filter(|(edits, _)| *edits <= letters.div_ceil(3))
         .min()
         .map(|(_, name)| name)
 }

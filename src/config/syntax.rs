@@ -10,11 +10,19 @@ use toml::de::{DeTable, Error};
 
 use super::report::Report;
 
+/// Most dots on a line. Dots and brackets nest tables, and a tree is dropped by recursion; `toml` allows 80 of each in one
+/// another, which is more than a thread's stack holds.
+const LINE_DOTS_MAX: usize = 24;
+
 /// The text with every section that is no TOML blanked out; their faults go to the report.
 ///
 /// The parser stops at some faults and goes astray after others (an unclosed bracket makes headers into values). So in a
 /// broken text each section is parsed by itself. A broken section takes its sub-tables with it: their parent is not known.
 pub(super) fn sound_part<'t>(text: &'t str, report: &Report<'_>) -> Cow<'t, str> {
+    if report_dots(text, report) {
+        report.text_is_broken();
+        return Cow::Borrowed("");
+    }
     if DeTable::parse_recoverable(text).1.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -43,6 +51,25 @@ pub(super) fn sound_part<'t>(text: &'t str, report: &Report<'_>) -> Cow<'t, str>
     let errors = DeTable::parse_recoverable(&sound).1;
     report_errors(text, 0, &errors, report);
     Cow::Owned(sound)
+}
+
+/// Whether a line, other than a comment, has too many dots to be parsed; each is reported.
+fn report_dots(text: &str, report: &Report<'_>) -> bool {
+    let (mut start, mut found) = (0, false);
+    for line in text.split_inclusive('\n') {
+        let dots = line.bytes().filter(|byte| *byte == b'.').count();
+        if dots > LINE_DOTS_MAX && !line.trim_start().starts_with('#') {
+            found = true;
+            report.fault(
+                start,
+                format!(
+                    "more than {LINE_DOTS_MAX} dots on a line: no key is nested so deep, and texts need not have so many"
+                ),
+            );
+        }
+        start += line.len();
+    }
+    found
 }
 
 /// The first fault of each line. Where a bracket or quote stays open, the first alone: the others follow from it.
