@@ -1,10 +1,28 @@
-//! Configuration files (skeleton: signatures are final).
+//! The configuration files: the catalog, and the operators' rules on top of it. Read and checked, whole or not at all.
+//!
+//! Invariant: what is handed out has no fault, and what has one is refused with every fault, each with its place.
+//! Absent on purpose: watching for changes, and comparing one configuration with the next.
+
+mod add_ons;
+mod catalog_file;
+mod document;
+mod group_types;
+mod limits_file;
+mod report;
+mod spelling;
+mod syntax;
+mod values;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::catalog::Catalog;
 use crate::entitlement::Policy;
+
+/// Most bytes of a file. The bundled catalog has some 10,000.
+const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// The catalog and limits files, read and checked.
 #[derive(Clone, Debug)]
@@ -40,20 +58,83 @@ impl fmt::Display for Fault {
 
 /// Reads and checks `catalog.toml` and `limits.toml` of a directory; every fault of both files, in order.
 pub fn load_dir(dir: &Path) -> Result<Loaded, Vec<Fault>> {
-    unimplemented!("{dir:?}")
+    let catalog = with_text(&dir.join("catalog.toml"), read_catalog);
+    // Without a catalog the rules are checked all the same, apart from the editions they name.
+    let known = catalog.as_ref().ok();
+    let policy = with_text(&dir.join("limits.toml"), |file, text| {
+        check_policy(file, text, known)
+    });
+    match (catalog, policy) {
+        (Ok(catalog), Ok(policy)) => Ok(Loaded { catalog, policy }),
+        (catalog, policy) => {
+            let mut faults = catalog.err().unwrap_or_default();
+            faults.extend(policy.err().unwrap_or_default());
+            Err(faults)
+        }
+    }
 }
 
 /// The configuration that the program carries with it: the repository's `config` directory at the time it was built.
 pub fn builtin() -> Loaded {
-    unimplemented!()
+    let catalog = read_catalog(
+        "config/catalog.toml",
+        include_str!("../../config/catalog.toml"),
+    )
+    .expect("tests read the bundled catalog");
+    let policy = read_policy(
+        "config/limits.toml",
+        include_str!("../../config/limits.toml"),
+        &catalog,
+    )
+    .expect("tests read the bundled limits");
+    Loaded { catalog, policy }
 }
 
 /// Reads and checks a catalog. `file` is how faults name it.
 pub fn read_catalog(file: &str, text: &str) -> Result<Catalog, Vec<Fault>> {
-    unimplemented!("{file} {text}")
+    document::read(file, text, "the catalog", catalog_file::catalog)
 }
 
 /// Reads and checks a limits file against a catalog.
 pub fn read_policy(file: &str, text: &str, catalog: &Catalog) -> Result<Policy, Vec<Fault>> {
-    unimplemented!("{file} {text} {catalog:?}")
+    check_policy(file, text, Some(catalog))
+}
+
+fn check_policy(file: &str, text: &str, catalog: Option<&Catalog>) -> Result<Policy, Vec<Fault>> {
+    document::read(file, text, "the limits file", |root| {
+        limits_file::policy(root, catalog)
+    })
+}
+
+/// Hands a file's text to `read`. A file that cannot be had is one fault, at its start.
+fn with_text<T>(
+    path: &Path,
+    read: impl FnOnce(&str, &str) -> Result<T, Vec<Fault>>,
+) -> Result<T, Vec<Fault>> {
+    let file = path.display().to_string();
+    let fault = |message: String| vec![Fault::at_start(&file, message)];
+    let bytes =
+        bytes_of(path).map_err(|error| fault(format!("the file cannot be read: {error}")))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| fault(format!("save the file as UTF-8: {error}")))?;
+    read(&file, text)
+}
+
+/// At most one byte over the cap is read, so that even a device that never ends is refused.
+fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let cap = u64::try_from(FILE_BYTES_MAX + 1).unwrap_or(u64::MAX);
+    File::open(path)?.take(cap).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Fault {
+    fn at_start(file: &str, message: String) -> Self {
+        Self {
+            file: file.into(),
+            line: 1,
+            column: 1,
+            message: message.into(),
+        }
+    }
 }
