@@ -1,24 +1,33 @@
-//! The hot path, from a request to its answer (skeleton: signatures are final, bodies are not).
+//! The hot path, from a request to its answer; and the control of apps beside it.
+//!
+//! Read `admit` from top to bottom: hash the ids, find the app, take its lock, load its limits, decide, let go.
+//! Invariant: control calls are one after the other, so revisions grow in the order in which they take effect.
+//! Absent on purpose: sockets, files, the clock.
 
 use std::sync::Arc;
 
-use crate::admission::{Decision, Explanation, Mode, Request};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::admission::{Decision, Denial, Explanation, Mode, Outcome, Request, Subject, explain};
+use crate::catalog::Reason;
 use crate::entitlement::{Entitlements, Terms};
-use crate::id::{GroupId, IdKey, SdkAppId, UserId};
+use crate::id::{GroupId, IdHasher, IdKey, SdkAppId, UserId};
 use crate::subscription::{Plan, Standing};
 use crate::time::Timestamp;
-use crate::usage::{AppUsage, GroupUsage, UserUsage};
+pub use crate::usage::Commit;
+use crate::usage::{
+    App, AppUsage, Apps, Claim, Context, Control, Facts, GroupUsage, Prepared, Totals, UserUsage,
+};
 
-/// The gateway.
-pub struct Gateway;
-
-/// Whether the operations of a batch stand each for itself, or together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Commit {
-    /// Each that is allowed is remembered.
-    Each,
-    /// All are remembered, or none if one is denied.
-    AllOrNothing,
+/// The gateway: every app with its limits and facts, in memory.
+pub struct Gateway {
+    apps: Apps,
+    hasher: IdHasher,
+    totals: Totals,
+    terms: ArcSwap<Terms>,
+    /// The last revision given; held while a control call is under way.
+    revision: Mutex<u64>,
 }
 
 /// The answer to one operation.
@@ -36,8 +45,8 @@ pub struct Answer {
 pub struct BatchAnswer {
     /// What was decided of each operation, in the order given.
     pub decisions: Vec<Decision>,
-    /// Whether the batch is remembered: false when all or nothing was asked for and one was denied; then nothing has changed
-    /// and `changed` is false everywhere.
+    /// False when all or nothing was asked for and one was denied; then nothing has changed, and `changed` is false
+    /// everywhere. In a dry run: what it would be.
     pub committed: bool,
     /// The revision of the entitlements it was decided by; 0 when there is no such app.
     pub revision: u64,
@@ -61,86 +70,296 @@ pub enum AppError {
 impl Gateway {
     /// A gateway with no apps.
     pub fn new(terms: Terms, id_key: IdKey) -> Self {
-        let _ = (terms, id_key);
-        Self
-    }
-
-    /// Adds an app with no usage.
-    pub fn create_app(
-        &self,
-        app: SdkAppId,
-        plan: Plan,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        unimplemented!("{app} {plan:?} {standing:?} {now}")
-    }
-
-    /// Puts an app on another plan, at once.
-    pub fn set_plan(&self, app: SdkAppId, plan: Plan, now: Timestamp) -> Result<(), AppError> {
-        unimplemented!("{app} {plan:?} {now}")
-    }
-
-    /// Says until when an app's service stands.
-    pub fn set_standing(
-        &self,
-        app: SdkAppId,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        unimplemented!("{app} {standing:?} {now}")
-    }
-
-    /// Puts another catalog and policy in force for every app, at once for each. Nothing changes if an app's edition is missing.
-    pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<(), AppError> {
-        unimplemented!("{terms:?} {now}")
+        Self {
+            apps: Apps::default(),
+            hasher: id_key.hasher(),
+            totals: Totals::default(),
+            terms: ArcSwap::from_pointee(terms),
+            revision: Mutex::new(0),
+        }
     }
 
     /// Decides one operation, and remembers it if it is allowed (and the mode says so).
-    pub fn admit(
-        &self,
-        app: SdkAppId,
-        request: &Request<'_>,
-        mode: Mode,
-        now: Timestamp,
-    ) -> Answer {
-        unimplemented!("{app} {request:?} {mode:?} {now}")
+    #[inline]
+    pub fn admit(&self, id: SdkAppId, request: &Request<'_>, mode: Mode, now: Timestamp) -> Answer {
+        let claim = self.claim(request);
+        match self.locked(id, mode, now, |facts, context| facts.admit(context, &claim)) {
+            Some((decision, entitlements)) => Answer {
+                revision: entitlements.revision,
+                basis: basis(&decision, &entitlements),
+                decision,
+            },
+            None => Answer {
+                decision: app_not_found(),
+                revision: 0,
+                basis: None,
+            },
+        }
     }
 
     /// Decides operations in order under one lock; later ones see earlier ones, in a dry run too.
     pub fn admit_batch(
         &self,
-        app: SdkAppId,
+        id: SdkAppId,
         requests: &[Request<'_>],
         mode: Mode,
         commit: Commit,
         now: Timestamp,
     ) -> BatchAnswer {
-        unimplemented!("{app} {requests:?} {mode:?} {commit:?} {now}")
+        let mut batch: Vec<Prepared> = requests
+            .iter()
+            .map(|one| Prepared::new(self.claim(one)))
+            .collect();
+        let mut decisions = Vec::with_capacity(batch.len());
+        let decided = self.locked(id, mode, now, |facts, context| {
+            facts.admit_batch(context, &mut batch, commit, &mut decisions)
+        });
+        let Some((committed, entitlements)) = decided else {
+            decisions.resize(requests.len(), app_not_found());
+            let committed = commit == Commit::Each || requests.is_empty();
+            return BatchAnswer {
+                decisions,
+                committed,
+                revision: 0,
+                basis: None,
+            };
+        };
+        if !committed {
+            decisions.iter_mut().for_each(Decision::take_back);
+        }
+        let basis = decisions
+            .iter()
+            .find_map(|decision| basis(decision, &entitlements));
+        BatchAnswer {
+            decisions,
+            committed,
+            revision: entitlements.revision,
+            basis,
+        }
     }
 
-    /// Puts the denial of an answer (or of one that a limit in shadow would have given) into words.
+    /// Puts the denial of an answer, or the one that a limit in shadow would have given, into words.
     pub fn explain(&self, answer: &Answer, request: &Request<'_>) -> Option<Explanation> {
-        unimplemented!("{answer:?} {request:?}")
+        self.explain_one(&answer.decision, answer.basis.as_deref(), request)
+    }
+
+    /// The same for one decision of a batch's answer.
+    pub fn explain_in_batch(
+        &self,
+        answer: &BatchAnswer,
+        decision: &Decision,
+        request: &Request<'_>,
+    ) -> Option<Explanation> {
+        self.explain_one(decision, answer.basis.as_deref(), request)
     }
 
     /// What an app has; nothing if there is none. Days without an operation are brought up to `now`.
-    pub fn app_usage(&self, app: SdkAppId, now: Timestamp) -> Option<AppUsage> {
-        unimplemented!("{app} {now}")
+    pub fn app_usage(&self, id: SdkAppId, now: Timestamp) -> Option<AppUsage> {
+        let usage = self.locked(id, Mode::Enforce, now, |facts, context| {
+            facts.advance_to(context.entitlements.zone.day(now));
+            facts.app_usage(context.entitlements)
+        });
+        usage.map(|(usage, _)| usage)
     }
 
     /// What a user has; nothing for an unknown app or user.
-    pub fn user_usage(&self, app: SdkAppId, user: UserId<'_>, now: Timestamp) -> Option<UserUsage> {
-        unimplemented!("{app} {user} {now}")
+    pub fn user_usage(&self, id: SdkAppId, user: UserId<'_>, now: Timestamp) -> Option<UserUsage> {
+        let key = self.hasher.user(user);
+        let usage = self.locked(id, Mode::Enforce, now, |facts, context| {
+            facts.advance_to(context.entitlements.zone.day(now));
+            facts.user_usage(context.entitlements, key)
+        });
+        usage.and_then(|(usage, _)| usage)
     }
 
     /// What a group has; nothing for an unknown app or group.
-    pub fn group_usage(&self, app: SdkAppId, group: GroupId<'_>) -> Option<GroupUsage> {
-        unimplemented!("{app} {group}")
+    pub fn group_usage(&self, id: SdkAppId, group: GroupId<'_>) -> Option<GroupUsage> {
+        let key = self.hasher.group(group);
+        self.apps
+            .with(id, |app| app.facts.lock().group_usage(key))
+            .flatten()
     }
 
-    /// What an app may do now; nothing if there is none.
-    pub fn entitlements(&self, app: SdkAppId) -> Option<Arc<Entitlements>> {
-        unimplemented!("{app}")
+    /// What an app may do now; nothing if there is none. Takes no lock.
+    pub fn entitlements(&self, id: SdkAppId) -> Option<Arc<Entitlements>> {
+        self.apps.with(id, |app| app.entitlements.load_full())
     }
+
+    /// Entries that all apps together hold of the gateway's budgets.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Adds an app with no usage.
+    pub fn create_app(
+        &self,
+        id: SdkAppId,
+        plan: Plan,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let mut revision = self.revision.lock();
+        let control = Control { plan, standing };
+        let terms = self.terms.load();
+        let entitlements = resolve(&terms, id, &control, now, *revision + 1)?;
+        if !self
+            .apps
+            .insert(id, App::new(control, entitlements, terms.zone.day(now)))
+        {
+            return Err(AppError::Exists(id));
+        }
+        *revision += 1;
+        Ok(())
+    }
+
+    /// Puts an app on another plan, at once.
+    pub fn set_plan(&self, id: SdkAppId, plan: Plan, now: Timestamp) -> Result<(), AppError> {
+        self.change(id, now, |control| control.plan = plan)
+    }
+
+    /// Says until when an app's service stands.
+    pub fn set_standing(
+        &self,
+        id: SdkAppId,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        self.change(id, now, |control| control.standing = standing)
+    }
+
+    /// Puts another catalog and policy in force for every app, at once for each. Nothing changes if an app's edition is
+    /// missing.
+    pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<(), AppError> {
+        let mut revision = self.revision.lock();
+        let mut resolved = Vec::new();
+        for (id, app) in self.apps.all() {
+            let entitlements = resolve(&terms, id, &app.control.lock(), now, *revision + 1)?;
+            resolved.push((app, entitlements));
+        }
+        *revision += 1;
+        self.terms.store(Arc::new(terms));
+        for (app, entitlements) in resolved {
+            app.entitlements.store(Arc::new(entitlements));
+        }
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        id: SdkAppId,
+        now: Timestamp,
+        change: impl FnOnce(&mut Control),
+    ) -> Result<(), AppError> {
+        let mut revision = self.revision.lock();
+        let changed = self.apps.with(id, |app| {
+            let mut control = app.control.lock().clone();
+            change(&mut control);
+            let entitlements = resolve(&self.terms.load(), id, &control, now, *revision + 1)?;
+            *app.control.lock() = control;
+            app.entitlements.store(Arc::new(entitlements));
+            *revision += 1;
+            Ok(())
+        });
+        changed.unwrap_or(Err(AppError::NotFound(id)))
+    }
+
+    #[inline]
+    fn claim(&self, request: &Request<'_>) -> Claim {
+        request.map(
+            |user| self.hasher.user(user),
+            |group| self.hasher.group(group),
+        )
+    }
+
+    /// Does something with an app's facts under its lock, by the entitlements in force then.
+    #[inline]
+    fn locked<T>(
+        &self,
+        id: SdkAppId,
+        mode: Mode,
+        now: Timestamp,
+        work: impl FnOnce(&mut Facts, &Context<'_>) -> T,
+    ) -> Option<(T, InForce)> {
+        self.apps.with(id, |app| {
+            loop {
+                let mut facts = app.facts.lock();
+                let entitlements = app.entitlements.load();
+                if entitlements.holds_at(now) {
+                    let context = Context {
+                        entitlements: &entitlements,
+                        totals: &self.totals,
+                        mode,
+                        now,
+                    };
+                    let done = work(&mut facts, &context);
+                    drop(facts);
+                    return (done, entitlements);
+                }
+                drop(facts);
+                self.renew(id, app, now);
+            }
+        })
+    }
+
+    /// Resolves an app's entitlements anew: an override or a rule has expired.
+    #[cold]
+    fn renew(&self, id: SdkAppId, app: &App, now: Timestamp) {
+        let mut revision = self.revision.lock();
+        if app.entitlements.load().holds_at(now) {
+            return;
+        }
+        let resolved = resolve(
+            &self.terms.load(),
+            id,
+            &app.control.lock(),
+            now,
+            *revision + 1,
+        );
+        let entitlements = resolved.expect("an app's edition is in the catalog in force");
+        app.entitlements.store(Arc::new(entitlements));
+        *revision += 1;
+    }
+
+    fn explain_one(
+        &self,
+        decision: &Decision,
+        basis: Option<&Entitlements>,
+        request: &Request<'_>,
+    ) -> Option<Explanation> {
+        match (&decision.outcome, basis) {
+            (Outcome::Allowed, _) => None,
+            (Outcome::Denied(denial) | Outcome::Shadowed(denial), Some(basis)) => {
+                Some(explain(denial, request, basis))
+            }
+            (Outcome::Denied(_) | Outcome::Shadowed(_), None) => {
+                Some(Explanation::no_such_app(&self.terms.load().catalog))
+            }
+        }
+    }
+}
+
+/// Entitlements as they were in force, borrowed from the app.
+type InForce = arc_swap::Guard<Arc<Entitlements>>;
+
+fn resolve(
+    terms: &Terms,
+    id: SdkAppId,
+    control: &Control,
+    now: Timestamp,
+    revision: u64,
+) -> Result<Entitlements, AppError> {
+    let resolved = terms.resolve(id, &control.plan, control.standing, now, revision);
+    resolved.ok_or_else(|| AppError::NoEdition(Arc::clone(&control.plan.edition)))
+}
+
+/// The entitlements, if there is something to explain by them: an allowed answer does without the count of references.
+#[inline]
+fn basis(decision: &Decision, entitlements: &InForce) -> Option<Arc<Entitlements>> {
+    let plain = |decision: &Decision| matches!(decision.outcome, Outcome::Allowed);
+    let silent = plain(decision) && decision.members.iter().all(plain);
+    (!silent).then(|| Arc::clone(entitlements))
+}
+
+fn app_not_found() -> Decision {
+    Decision::denied(Denial::plain(Reason::AppNotFound, Subject::App))
 }

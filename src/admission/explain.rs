@@ -7,6 +7,7 @@ use std::fmt;
 use super::{Denial, Operation, Reached, Request, Subject};
 use crate::catalog::{AddOn, Bound, Catalog, EditionId, LimitName, Reason};
 use crate::entitlement::{Entitlements, Source};
+use crate::id::{GroupId, UserId};
 use crate::money::Money;
 use crate::time::Timestamp;
 
@@ -34,6 +35,18 @@ pub struct Remedy {
     pub monthly_price: Money,
     /// The price's currency.
     pub currency: Box<str>,
+}
+
+impl Explanation {
+    /// There is no such app, so nothing is known of it but the catalog.
+    pub fn no_such_app(catalog: &Catalog) -> Self {
+        Self {
+            im_error_code: catalog.code(Reason::AppNotFound),
+            sentence: "There is no such app.".to_owned(),
+            resets_at: None,
+            remedy: None,
+        }
+    }
 }
 
 impl fmt::Display for Remedy {
@@ -147,9 +160,9 @@ impl fmt::Display for Named<'_, '_> {
         };
         let (kind, id) = match self.subject {
             Subject::App => ("app", None),
-            Subject::User => ("user", user.map(|id| id.as_str())),
-            Subject::Friend => ("user", friend.map(|id| id.as_str())),
-            Subject::Group => ("group", group.map(|id| id.as_str())),
+            Subject::User => ("user", user.map(UserId::as_str)),
+            Subject::Friend => ("user", friend.map(UserId::as_str)),
+            Subject::Group => ("group", group.map(GroupId::as_str)),
         };
         match id {
             Some(id) => write!(f, "{kind} {id:?}"),

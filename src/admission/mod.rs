@@ -86,6 +86,7 @@ pub struct JoinFacts {
 }
 
 /// A count that an operation would raise.
+#[derive(Clone, Copy)]
 struct Count {
     limit: LimitName,
     reason: Reason,

@@ -111,4 +111,11 @@ impl Decision {
             members: Vec::new(),
         }
     }
+
+    /// The verdict stays, the change does not: its batch was taken back.
+    pub fn take_back(&mut self) {
+        self.changed = false;
+        self.over_limit = false;
+        self.members.iter_mut().for_each(Self::take_back);
+    }
 }

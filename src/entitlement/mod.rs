@@ -173,6 +173,12 @@ fn sold(catalog: &Catalog, edition: EditionId, plan: &Plan, name: LimitName) -> 
 }
 
 impl Entitlements {
+    /// Whether they are in force at an instant, or must be resolved anew.
+    #[inline]
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        now < self.valid_until || self.valid_until == Timestamp::MAX
+    }
+
     /// A limit in force.
     #[inline]
     pub fn limit(&self, name: LimitName) -> &Limit {

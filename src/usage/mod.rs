@@ -1,46 +1,113 @@
-//! Usage in memory (skeleton).
+//! Usage in memory: the exact facts of every app, and the set of apps.
+//!
+//! `apps` finds an app without a lock and holds its limits and facts; `facts` are the facts and their elementary changes,
+//! `decide` makes operations of them; `arena`, `index` and `edges` are what they are stored in.
+//! Invariant: every count is the size of a set of facts. Live facts are never evicted.
+//! Absent on purpose: ids as text, rules of the domain, the clock.
 
-use crate::metering::MonthUsage;
+mod apps;
+mod arena;
+mod budget;
+mod decide;
+mod edges;
+mod facts;
+mod index;
+mod locate;
+mod record;
+mod report;
+mod sweep;
+mod undo;
 
-/// What an app has, at an instant.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AppUsage {
-    /// Registered users.
-    pub users: u64,
-    /// Groups that exist.
-    pub groups: u64,
-    /// Memberships in groups that exist.
-    pub memberships: u64,
-    /// Entries on friend lists; a two-way friendship is two.
-    pub friend_entries: u64,
-    /// Groups that exist, by the type's name.
-    pub groups_by_type: Vec<(Box<str>, u64)>,
-    /// Distinct users that logged in today.
-    pub daily_users: u64,
-    /// Groups created less deleted today.
-    pub daily_groups: i64,
-    /// Pairs of a user and a day with a login; a user deleted since still counts.
-    pub user_days: u64,
-    /// Peaks of every month, in order.
-    pub months: Vec<MonthUsage>,
+pub(crate) use apps::{App, Apps, Control};
+pub use budget::Totals;
+pub(crate) use decide::Context;
+pub(crate) use facts::Facts;
+pub(crate) use locate::{Claim, Prepared};
+pub use report::{AppUsage, GroupUsage, UserUsage};
+
+use crate::admission::{Decision, Mode};
+
+/// Whether the operations of a batch stand each for itself, or together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Commit {
+    /// Each that is allowed is remembered.
+    Each,
+    /// All are remembered, or none if one is denied.
+    AllOrNothing,
 }
 
-/// What a user has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UserUsage {
-    /// Groups that count to the user's `joined_groups`.
-    pub joined_groups: u64,
-    /// Friends on the user's own list.
-    pub friends: u64,
-    /// Whether the user is among today's distinct users.
-    pub counted_today: bool,
-}
+/// Operations that are looked for together, before they are decided one by one.
+const LOCATED_TOGETHER: usize = 128;
 
-/// What a group has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct GroupUsage {
-    /// The type.
-    pub kind: crate::catalog::GroupTypeId,
-    /// Members.
-    pub members: u64,
+impl Facts {
+    /// Decides one operation, and remembers it if it is allowed and the mode says so.
+    #[inline]
+    pub(crate) fn admit(&mut self, context: &Context<'_>, claim: &Claim) -> Decision {
+        self.advance_to(context.entitlements.zone.day(context.now));
+        let hint = self.locate_one(claim);
+        let decision = match context.mode {
+            Mode::Enforce | Mode::Record => {
+                let decision = self.decide(context, claim, hint);
+                self.sweep_step();
+                decision
+            }
+            Mode::DryRun => {
+                let before = self.open_batch();
+                let decision = self.decide(context, claim, hint);
+                self.undo_batch(before);
+                decision
+            }
+        };
+        self.settle(context.totals);
+        decision
+    }
+
+    /// Decides operations in order, into `decisions`. Answers whether nothing stood in the way of remembering them.
+    pub(crate) fn admit_batch(
+        &mut self,
+        context: &Context<'_>,
+        batch: &mut [Prepared],
+        commit: Commit,
+        decisions: &mut Vec<Decision>,
+    ) -> bool {
+        self.advance_to(context.entitlements.zone.day(context.now));
+        let may_be_undone = context.mode == Mode::DryRun || commit == Commit::AllOrNothing;
+        let before = may_be_undone.then(|| self.open_batch());
+        for together in batch.chunks_mut(LOCATED_TOGETHER) {
+            self.locate(together);
+            for Prepared { claim, hint } in together {
+                decisions.push(self.decide(context, claim, *hint));
+                if !may_be_undone {
+                    self.sweep_step();
+                }
+            }
+        }
+        let stands = commit == Commit::Each
+            || decisions
+                .iter()
+                .all(|decision| decision.outcome.is_allowed());
+        if let Some(before) = before {
+            if stands && context.mode != Mode::DryRun {
+                self.keep_batch();
+            } else {
+                self.undo_batch(before);
+            }
+        }
+        self.settle(context.totals);
+        stands
+    }
+
+    /// Gives back to the budgets what the app does not hold any more.
+    #[inline]
+    fn settle(&mut self, totals: &Totals) {
+        let held = self.held();
+        if self.charged != held {
+            totals.release(&crate::entitlement::Entries {
+                users: self.charged.users - held.users,
+                groups: self.charged.groups - held.groups,
+                edges: self.charged.edges - held.edges,
+            });
+            self.charged = held;
+        }
+    }
 }

@@ -1,0 +1,73 @@
+//! The set of apps: found without a lock, each with its limits as a snapshot and its facts behind one short lock.
+//!
+//! Invariant: an app's entitlements are replaced whole, by one swap, with ever higher revisions.
+//! "Lock-free" is the lookup and the limits; a decision takes the app's lock, and the README says why.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
+use papaya::HashMap;
+use parking_lot::Mutex;
+
+use super::facts::Facts;
+use crate::entitlement::Entitlements;
+use crate::id::SdkAppId;
+use crate::subscription::{Plan, Standing};
+use crate::time::Day;
+
+/// An app.
+pub(crate) struct App {
+    /// What it may do now.
+    pub(crate) entitlements: ArcSwap<Entitlements>,
+    /// What it has.
+    pub(crate) facts: Mutex<Facts>,
+    /// What its entitlements are resolved from.
+    pub(crate) control: Mutex<Control>,
+}
+
+/// What an app's entitlements are resolved from, apart from the terms that all apps share.
+#[derive(Clone)]
+pub(crate) struct Control {
+    /// What it subscribes to.
+    pub(crate) plan: Plan,
+    /// Until when its service stands.
+    pub(crate) standing: Standing,
+}
+
+impl App {
+    /// An app with no facts, created on a day.
+    pub(crate) fn new(control: Control, entitlements: Entitlements, day: Day) -> Self {
+        Self {
+            entitlements: ArcSwap::from_pointee(entitlements),
+            facts: Mutex::new(Facts::new(day)),
+            control: Mutex::new(control),
+        }
+    }
+}
+
+/// Every app by its id.
+#[derive(Default)]
+pub(crate) struct Apps(HashMap<SdkAppId, Arc<App>, RandomState>);
+
+impl Apps {
+    /// Does something with an app, if there is one. The app is not cloned: on two threads that costs as much as the lookup.
+    #[inline]
+    pub(crate) fn with<T>(&self, id: SdkAppId, work: impl FnOnce(&App) -> T) -> Option<T> {
+        self.0.pin().get(&id).map(|app| work(app))
+    }
+
+    /// Adds an app; false if there is one of that id.
+    pub(crate) fn insert(&self, id: SdkAppId, app: App) -> bool {
+        self.0.pin().try_insert(id, Arc::new(app)).is_ok()
+    }
+
+    /// Every app, in no order.
+    pub(crate) fn all(&self) -> Vec<(SdkAppId, Arc<App>)> {
+        self.0
+            .pin()
+            .iter()
+            .map(|(id, app)| (*id, Arc::clone(app)))
+            .collect()
+    }
+}

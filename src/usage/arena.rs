@@ -1,0 +1,232 @@
+//! Records in chunks: a slot is a record's place for its life, and growth never moves a record.
+//!
+//! Invariant: a slot is given out again only after it was released, and it is released only when nothing points to it.
+//! Absent on purpose: `Vec<T>` for all records, whose growth would copy them all inside one admission.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Records in a chunk.
+const CHUNK: usize = 1024;
+/// Records that the first chunk starts with: an app with few users costs little.
+const FIRST: usize = 4;
+/// Most records that an arena holds.
+pub(super) const SLOTS_MAX: u64 = 1 << 31;
+
+/// A record's place in its arena.
+pub(super) struct Slot<T>(u32, PhantomData<fn() -> T>);
+
+impl<T> Slot<T> {
+    /// A slot from its number, which came from [`Self::number`].
+    pub(super) const fn from_number(number: u32) -> Self {
+        Self(number, PhantomData)
+    }
+
+    /// The number, for a list of edges.
+    pub(super) const fn number(self) -> u32 {
+        self.0
+    }
+
+    const fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Slot<T> {}
+
+impl<T> PartialEq for Slot<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot({})", self.0)
+    }
+}
+
+/// Slots in a pile that grows by small chunks: no push copies the others.
+pub(super) struct Pile<T> {
+    chunks: Vec<Vec<Slot<T>>>,
+}
+
+impl<T> Default for Pile<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new() }
+    }
+}
+
+impl<T> Pile<T> {
+    pub(super) fn push(&mut self, slot: Slot<T>) {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::new());
+        }
+        self.chunks.last_mut().expect("there is one now").push(slot);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Slot<T>> {
+        let slot = self.chunks.last_mut()?.pop();
+        if self.chunks.last().is_some_and(Vec::is_empty) {
+            self.chunks.pop();
+        }
+        slot
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.chunks.len().saturating_sub(1) * CHUNK + self.chunks.last().map_or(0, Vec::len)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+}
+
+/// Records of one kind, each marked dead or not. A dead record keeps its slot until it is released.
+pub(super) struct Arena<T> {
+    chunks: Vec<Vec<T>>,
+    /// One bit a slot, as far as anything ever died: scans of a list look here, not at the records.
+    dead: Vec<u64>,
+    dead_count: usize,
+    released: Pile<T>,
+}
+
+impl<T> Default for Arena<T> {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            dead: Vec::new(),
+            dead_count: 0,
+            released: Pile::default(),
+        }
+    }
+}
+
+impl<T> Arena<T> {
+    /// The record in a slot.
+    #[inline]
+    pub(super) fn get(&self, slot: Slot<T>) -> &T {
+        let chunk = self.chunks.get(slot.place() / CHUNK);
+        chunk
+            .and_then(|chunk| chunk.get(slot.place() % CHUNK))
+            .expect("slots are given out by this arena")
+    }
+
+    /// The record in a slot, to change.
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: Slot<T>) -> &mut T {
+        let chunk = self.chunks.get_mut(slot.place() / CHUNK);
+        chunk
+            .and_then(|chunk| chunk.get_mut(slot.place() % CHUNK))
+            .expect("slots are given out by this arena")
+    }
+
+    /// Slots ever used: every slot's number is below.
+    pub(super) fn len(&self) -> u32 {
+        let full = self.chunks.len().saturating_sub(1) * CHUNK;
+        let last = self.chunks.last().map_or(0, Vec::len);
+        u32::try_from(full + last).expect("at most SLOTS_MAX")
+    }
+
+    /// Puts a record in a slot: a released one if there is one.
+    pub(super) fn insert(&mut self, record: T) -> Slot<T> {
+        if let Some(slot) = self.released.pop() {
+            self.revive(slot);
+            *self.get_mut(slot) = record;
+            return slot;
+        }
+        let slot = Slot::from_number(self.len());
+        assert!(
+            u64::from(slot.0) < SLOTS_MAX,
+            "budgets keep an arena below {SLOTS_MAX} records"
+        );
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            let capacity = if self.chunks.is_empty() { FIRST } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(capacity));
+        }
+        let chunk = self.chunks.last_mut().expect("there is one now");
+        if chunk.len() == chunk.capacity() {
+            // Only the first chunk grows: by half, so that little is wasted in small apps.
+            chunk.reserve_exact((chunk.len() / 2).max(FIRST).min(CHUNK - chunk.len()));
+        }
+        chunk.push(record);
+        slot
+    }
+
+    /// Gives a slot back that nothing points to.
+    pub(super) fn release(&mut self, slot: Slot<T>) {
+        self.mark_dead(slot);
+        self.released.push(slot);
+    }
+
+    /// Marks the record of a slot dead.
+    pub(super) fn mark_dead(&mut self, slot: Slot<T>) {
+        let word = slot.place() / 64;
+        if word >= self.dead.len() {
+            self.dead.resize(word + 1, 0);
+        }
+        let bit = 1 << (slot.place() % 64);
+        if let Some(word) = self.dead.get_mut(word)
+            && *word & bit == 0
+        {
+            *word |= bit;
+            self.dead_count += 1;
+        }
+    }
+
+    /// Takes the mark off again.
+    pub(super) fn revive(&mut self, slot: Slot<T>) {
+        let bit = 1 << (slot.place() % 64);
+        if let Some(word) = self.dead.get_mut(slot.place() / 64)
+            && *word & bit != 0
+        {
+            *word &= !bit;
+            self.dead_count -= 1;
+        }
+    }
+
+    /// Whether the record of a slot is marked dead.
+    #[inline]
+    pub(super) fn is_dead(&self, slot: Slot<T>) -> bool {
+        self.dead
+            .get(slot.place() / 64)
+            .is_some_and(|word| word >> (slot.place() % 64) & 1 == 1)
+    }
+
+    /// Whether a list can point to something dead: there are dead records that are not released.
+    #[inline]
+    pub(super) fn has_dead(&self) -> bool {
+        self.dead_count > self.released.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_reused_after_release_only() {
+        let mut arena = Arena::default();
+        let slots: Vec<_> = (0..3000).map(|n| arena.insert(n)).collect();
+        assert!(
+            slots
+                .iter()
+                .zip(0..)
+                .all(|(slot, n)| *arena.get(*slot) == n)
+        );
+        arena.mark_dead(slots[1500]);
+        assert!(arena.is_dead(slots[1500]) && !arena.is_dead(slots[1501]) && arena.has_dead());
+        assert_eq!(arena.insert(-1).number(), 3000);
+        arena.release(slots[1500]);
+        assert!(!arena.has_dead());
+        assert_eq!(arena.insert(-2), slots[1500]);
+        assert!(!arena.is_dead(slots[1500]));
+        assert_eq!((*arena.get(slots[1500]), arena.len()), (-2, 3001));
+    }
+}

@@ -1,0 +1,119 @@
+//! The gateway's budgets of entries: what one app may hold, and all together.
+//!
+//! Invariant: what is held in all is the sum over the apps, and never above its budget. Replaying never asks here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::arena::SLOTS_MAX;
+use crate::admission::{Denial, Subject, over_budget};
+use crate::catalog::Bound;
+use crate::entitlement::{Budgets, Entries};
+
+/// Entries held by all apps together.
+#[derive(Debug, Default)]
+pub struct Totals {
+    users: AtomicU64,
+    groups: AtomicU64,
+    edges: AtomicU64,
+}
+
+/// Nothing.
+pub(super) const NO_ENTRIES: Entries = Entries {
+    users: 0,
+    groups: 0,
+    edges: 0,
+};
+
+impl Totals {
+    /// Entries held now, of each kind.
+    pub fn held(&self) -> Entries {
+        // Relaxed everywhere here: each count stands alone, no memory is published by it.
+        Entries {
+            users: self.users.load(Ordering::Relaxed),
+            groups: self.groups.load(Ordering::Relaxed),
+            edges: self.edges.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes `need` entries for an app that holds `held`, or says which kind has no room.
+    #[inline]
+    pub(super) fn reserve(
+        &self,
+        budgets: &Budgets,
+        held: &Entries,
+        need: &Entries,
+    ) -> Result<(), Denial> {
+        let Budgets {
+            per_app, in_all, ..
+        } = budgets;
+        fits(held.users, need.users, per_app.users.min(SLOTS_MAX))?;
+        fits(held.groups, need.groups, per_app.groups.min(SLOTS_MAX))?;
+        fits(held.edges, need.edges, per_app.edges)?;
+        take(&self.users, need.users, in_all.users)?;
+        let groups = take(&self.groups, need.groups, in_all.groups);
+        if let Err(denial) = groups {
+            give(&self.users, need.users);
+            return Err(denial);
+        }
+        let edges = take(&self.edges, need.edges, in_all.edges);
+        if let Err(denial) = edges {
+            give(&self.users, need.users);
+            give(&self.groups, need.groups);
+            return Err(denial);
+        }
+        Ok(())
+    }
+
+    /// Gives entries back.
+    #[inline]
+    pub(super) fn release(&self, entries: &Entries) {
+        give(&self.users, entries.users);
+        give(&self.groups, entries.groups);
+        give(&self.edges, entries.edges);
+    }
+}
+
+/// Whether a list of `len` edges has room for one more in the budget of lists.
+pub(super) fn list_fits(len: u64, budget: u64, subject: Subject) -> Result<(), Denial> {
+    if len < budget {
+        Ok(())
+    } else {
+        Err(denied(subject, len, budget))
+    }
+}
+
+fn fits(held: u64, adds: u64, budget: u64) -> Result<(), Denial> {
+    if adds == 0 || held.saturating_add(adds) <= budget {
+        Ok(())
+    } else {
+        Err(denied(Subject::App, held, budget))
+    }
+}
+
+#[inline]
+fn take(count: &AtomicU64, adds: u64, budget: u64) -> Result<(), Denial> {
+    if adds == 0 {
+        return Ok(());
+    }
+    let more = |held: u64| held.checked_add(adds).filter(|more| *more <= budget);
+    let taken = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    taken
+        .map(|_| ())
+        .map_err(|held| denied(Subject::App, held, budget))
+}
+
+#[inline]
+fn give(count: &AtomicU64, entries: u64) {
+    if entries > 0 {
+        count.fetch_sub(entries, Ordering::Relaxed);
+    }
+}
+
+#[cold]
+fn denied(subject: Subject, used: u64, budget: u64) -> Denial {
+    over_budget(
+        subject,
+        used,
+        Bound::at_most(budget).unwrap_or(Bound::UNLIMITED),
+    )
+}

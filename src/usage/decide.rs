@@ -1,0 +1,515 @@
+//! One operation on the facts: show `admission` what is known, and do what it rules.
+//!
+//! Each function reads: look up, ask the judge, ask the budgets, change. Invariant: nothing changes before the last question
+//! is answered, so a denied operation changes nothing. Here is no rule of the domain.
+
+use super::arena::Slot;
+use super::budget::{Totals, list_fits};
+use super::facts::Facts;
+use super::locate::{Claim, Hint};
+use super::record::{Group, User};
+use crate::admission::{
+    CreateFacts, Decision, Denial, FriendFacts, JoinFacts, Judge, LoginFacts, LoginTime, Mode,
+    NewFriendship, NewGroup, Operation, Ruling, SameOwner, Sides, Step, Subject,
+};
+use crate::catalog::{GroupType, GroupTypeId, LimitName};
+use crate::entitlement::{Enforcement, Entitlements, Entries};
+use crate::id::Key;
+use crate::metering::DAYS_KEPT;
+use crate::time::{Day, Timestamp};
+
+/// What an operation is decided by, apart from the facts.
+pub(crate) struct Context<'a> {
+    /// What is in force for the app.
+    pub(crate) entitlements: &'a Entitlements,
+    /// Entries held by all apps.
+    pub(crate) totals: &'a Totals,
+    /// How operations are taken.
+    pub(crate) mode: Mode,
+    /// The present instant.
+    pub(crate) now: Timestamp,
+}
+
+impl Facts {
+    /// Decides one operation and changes the facts by it.
+    #[inline]
+    pub(super) fn decide(&mut self, context: &Context<'_>, claim: &Claim, hint: Hint) -> Decision {
+        let mut judge = Judge::new(context.entitlements, context.mode);
+        let ruling = match judge.app_state(context.now, claim.adds()) {
+            Ok(()) => self.rule(context, &mut judge, claim, hint),
+            Err(denial) => Err(denial),
+        };
+        let mut decision = judge.decide(ruling);
+        if let Operation::CreateGroup(new) = claim
+            && decision.changed
+        {
+            decision.members = self.join_members(context, new);
+        }
+        decision
+    }
+
+    #[inline]
+    fn rule(
+        &mut self,
+        context: &Context<'_>,
+        judge: &mut Judge<'_>,
+        claim: &Claim,
+        hint: Hint,
+    ) -> Ruling {
+        match claim {
+            Operation::RegisterUser { user } => self.register_user(context, judge, *user, hint),
+            Operation::DeleteUser { user } => Ok(self.delete_user(*user, hint)),
+            Operation::Login { user, at } => self.login(context, judge, *user, *at, hint),
+            Operation::AddFriend(new) => self.add_friend(context, judge, new, hint),
+            Operation::RemoveFriend {
+                user,
+                friend,
+                sides,
+            } => Ok(self.remove_friend(*user, *friend, *sides, hint)),
+            Operation::CreateGroup(new) => self.create_group(context, judge, new, hint),
+            Operation::DeleteGroup { group } => Ok(self.delete_group(*group, hint)),
+            Operation::JoinGroup { group, user, kind } => {
+                self.join_group(context, judge, (*group, *user, *kind), hint)
+            }
+            Operation::LeaveGroup { group, user } => Ok(self.leave_group(*group, *user, hint)),
+        }
+    }
+
+    fn register_user(
+        &mut self,
+        context: &Context<'_>,
+        judge: &mut Judge<'_>,
+        key: Key,
+        hint: Hint,
+    ) -> Ruling {
+        let known = self.located_user(hint.user, key).is_some();
+        if judge.register_user(&self.counts, known)? == Step::Unchanged {
+            return Ok(Step::Unchanged);
+        }
+        self.reserve(
+            context,
+            Entries {
+                users: self.new_records(key),
+                groups: 0,
+                edges: 0,
+            },
+        )?;
+        self.add_user(key);
+        Ok(Step::Change)
+    }
+
+    fn delete_user(&mut self, key: Key, hint: Hint) -> Step {
+        match self.located_user(hint.user, key) {
+            Some(user) => {
+                self.remove_user(user);
+                Step::Change
+            }
+            None => Step::Unchanged,
+        }
+    }
+
+    fn login(
+        &mut self,
+        context: &Context<'_>,
+        judge: &mut Judge<'_>,
+        key: Key,
+        at: Option<LoginTime>,
+        hint: Hint,
+    ) -> Ruling {
+        let day = self.login_day(context, at);
+        let record = self.located_record(hint.user, key);
+        let user = record.filter(|slot| !self.users.is_dead(*slot));
+        let counted = record.is_some_and(|slot| self.users.get(slot).logins.on(day));
+        let day_users = self.metering.day_users(day);
+        let facts = LoginFacts {
+            known: user.is_some(),
+            counted,
+            day,
+            day_users,
+        };
+        if judge.login(&self.counts, &facts)? == Step::Unchanged {
+            return Ok(Step::Unchanged);
+        }
+        let user = match user {
+            Some(user) => user,
+            None => {
+                self.reserve(
+                    context,
+                    Entries {
+                        users: self.new_records(key),
+                        groups: 0,
+                        edges: 0,
+                    },
+                )?;
+                self.add_user(key)
+            }
+        };
+        if !counted {
+            self.count_login(user, day);
+        }
+        Ok(Step::Change)
+    }
+
+    /// The day that a login counts on: its own if it is late, else the app's, within the days that are kept.
+    fn login_day(&self, context: &Context<'_>, at: Option<LoginTime>) -> Day {
+        let today = self.counts.day();
+        at.map_or(today, |at| {
+            let oldest = Day::from_number(today.number().saturating_sub(DAYS_KEPT - 1));
+            context.entitlements.zone.day(at.instant()).max(oldest)
+        })
+    }
+
+    fn add_friend(
+        &mut self,
+        context: &Context<'_>,
+        judge: &mut Judge<'_>,
+        new: &NewFriendship<Key>,
+        hint: Hint,
+    ) -> Ruling {
+        let user = self.located_user(hint.user, new.user());
+        let friend = self.located_user(hint.friend, new.friend());
+        let own_settled = self.has_friend(user, friend);
+        let peer_settled = new.sides() == Sides::Own || self.has_friend(friend, user);
+        let own = self.friend_facts(context, user, own_settled);
+        let peer = self.friend_facts(context, friend, peer_settled);
+        if judge.add_friend(&self.counts, &own, &peer)? == Step::Unchanged {
+            return Ok(Step::Unchanged);
+        }
+        let strangers = [(user, new.user()), (friend, new.friend())];
+        let users = strangers
+            .iter()
+            .filter(|(known, _)| known.is_none())
+            .map(|(_, key)| self.new_records(*key));
+        let edges = u64::from(!own_settled) + u64::from(!peer_settled);
+        let need = Entries {
+            users: users.sum(),
+            groups: 0,
+            edges,
+        };
+        let sides = [
+            (user, own_settled, Subject::User),
+            (friend, peer_settled, Subject::Friend),
+        ];
+        for (side, _, subject) in sides.into_iter().filter(|(_, settled, _)| !settled) {
+            self.friend_list_fits(context, side, subject)?;
+        }
+        self.reserve(context, need)?;
+        let user = user.unwrap_or_else(|| self.add_user(new.user()));
+        let friend = friend.unwrap_or_else(|| self.add_user(new.friend()));
+        if !own_settled {
+            self.add_friend_entry(user, friend);
+        }
+        if !peer_settled {
+            self.add_friend_entry(friend, user);
+        }
+        Ok(Step::Change)
+    }
+
+    fn remove_friend(&mut self, user: Key, friend: Key, sides: Sides, hint: Hint) -> Step {
+        let user = self.located_user(hint.user, user);
+        let friend = self.located_user(hint.friend, friend);
+        let (Some(user), Some(friend)) = (user, friend) else {
+            return Step::Unchanged;
+        };
+        let own = self.remove_friend_entry(user, friend);
+        let peer = sides == Sides::Both && self.remove_friend_entry(friend, user);
+        if own || peer {
+            Step::Change
+        } else {
+            Step::Unchanged
+        }
+    }
+
+    fn create_group(
+        &mut self,
+        context: &Context<'_>,
+        judge: &mut Judge<'_>,
+        new: &NewGroup<Key, Key>,
+        hint: Hint,
+    ) -> Ruling {
+        let (kind, owner_key) = (new.kind(), new.owner());
+        let owner = self.located_user(hint.user, owner_key);
+        let existing = self.located_group(hint.group, new.group()).map(|group| {
+            let same = self.groups.get(group).owner == Some(owner_key);
+            if same { SameOwner::Yes } else { SameOwner::No }
+        });
+        let owner_joined = owner.map(|owner| self.joined(context, owner));
+        if judge.create_group(
+            &self.counts,
+            &CreateFacts {
+                owner_joined,
+                existing,
+                kind,
+            },
+        )? == Step::Unchanged
+        {
+            return Ok(Step::Unchanged);
+        }
+        let keeps = keeps_members(context.entitlements, kind);
+        if keeps {
+            self.group_list_fits(context, owner)?;
+        }
+        let users = if owner.is_none() {
+            self.new_records(owner_key)
+        } else {
+            0
+        };
+        self.reserve(
+            context,
+            Entries {
+                users,
+                groups: 1,
+                edges: u64::from(keeps),
+            },
+        )?;
+        let owner = owner.unwrap_or_else(|| self.add_user(owner_key));
+        let group = self.add_group(new.group(), kind, Some(owner_key));
+        if keeps {
+            self.add_membership(owner, group);
+        }
+        Ok(Step::Change)
+    }
+
+    /// The initial members join one by one, with a result each; the creation stands (RULES, section 2; B38).
+    fn join_members(&mut self, context: &Context<'_>, new: &NewGroup<Key, Key>) -> Vec<Decision> {
+        let join = |facts: &mut Self, member: &Key| {
+            let mut judge = Judge::new(context.entitlements, context.mode);
+            let target = (new.group(), *member, Some(new.kind()));
+            let ruling = facts.join_group(context, &mut judge, target, Hint::default());
+            judge.decide(ruling)
+        };
+        new.members()
+            .iter()
+            .map(|member| join(self, member))
+            .collect()
+    }
+
+    fn delete_group(&mut self, key: Key, hint: Hint) -> Step {
+        match self.located_group(hint.group, key) {
+            Some(group) => {
+                self.remove_group(group);
+                Step::Change
+            }
+            None => Step::Unchanged,
+        }
+    }
+
+    #[inline]
+    fn join_group(
+        &mut self,
+        context: &Context<'_>,
+        judge: &mut Judge<'_>,
+        (group_key, user_key, named): (Key, Key, Option<GroupTypeId>),
+        hint: Hint,
+    ) -> Ruling {
+        let user = self.located_user(hint.user, user_key);
+        let group = self.located_group(hint.group, group_key);
+        let known = group.map(|group| self.groups.get(group));
+        let members = known.map(|group| u64::from(group.members));
+        let kind = known
+            .map(|group| group.kind)
+            .or_else(|| judge.adopted_type(named));
+        let keeps = kind.is_some_and(|kind| keeps_members(context.entitlements, kind));
+        let member = match (user, group) {
+            (Some(user), Some(group)) => !keeps || self.users.get(user).groups.contains(group),
+            _ => false,
+        };
+        let joined = user.map(|user| {
+            if member {
+                0
+            } else {
+                self.joined(context, user)
+            }
+        });
+        let facts = JoinFacts {
+            joined,
+            members,
+            kind,
+            member,
+        };
+        let (Step::Change, Some(kind)) = (judge.join_group(&self.counts, &facts)?, kind) else {
+            return Ok(Step::Unchanged);
+        };
+        if keeps {
+            self.group_list_fits(context, user)?;
+        }
+        let users = if user.is_none() {
+            self.new_records(user_key)
+        } else {
+            0
+        };
+        let groups = u64::from(group.is_none());
+        self.reserve(
+            context,
+            Entries {
+                users,
+                groups,
+                edges: u64::from(keeps),
+            },
+        )?;
+        let user = user.unwrap_or_else(|| self.add_user(user_key));
+        let group = group.unwrap_or_else(|| self.add_group(group_key, kind, None));
+        if keeps {
+            self.add_membership(user, group);
+        }
+        Ok(Step::Change)
+    }
+
+    fn leave_group(&mut self, group: Key, user: Key, hint: Hint) -> Step {
+        let user = self.located_user(hint.user, user);
+        let group = self.located_group(hint.group, group);
+        match (user, group) {
+            (Some(user), Some(group)) if self.remove_membership(user, group) => Step::Change,
+            _ => Step::Unchanged,
+        }
+    }
+
+    /// Entries that registering a key takes: none if its record is there as a tombstone.
+    fn new_records(&self, key: Key) -> u64 {
+        u64::from(self.record_of(key).is_none())
+    }
+
+    #[inline]
+    fn reserve(&mut self, context: &Context<'_>, need: Entries) -> Result<(), Denial> {
+        context
+            .totals
+            .reserve(&context.entitlements.budgets, &self.held(), &need)?;
+        self.charged.users += need.users;
+        self.charged.groups += need.groups;
+        self.charged.edges += need.edges;
+        Ok(())
+    }
+
+    fn has_friend(&self, user: Option<Slot<User>>, friend: Option<Slot<User>>) -> bool {
+        let (Some(user), Some(friend)) = (user, friend) else {
+            return false;
+        };
+        self.users.get(user).friends.contains(friend)
+    }
+
+    fn friend_facts(
+        &mut self,
+        context: &Context<'_>,
+        side: Option<Slot<User>>,
+        settled: bool,
+    ) -> FriendFacts {
+        let friends = side.map(|user| {
+            if settled {
+                0
+            } else {
+                self.friends(context, user)
+            }
+        });
+        FriendFacts { friends, settled }
+    }
+
+    /// Friends of a user. The list's length will do while there is room by it: the dead only make it longer.
+    fn friends(&mut self, context: &Context<'_>, user: Slot<User>) -> u64 {
+        let length = self.users.get(user).friends.len() as u64;
+        let limit = context.entitlements.limit(LimitName::Friends);
+        if limit.bound.has_room(length, 1) {
+            length
+        } else {
+            self.live_friends(user)
+        }
+    }
+
+    /// Groups joined by a user that count. The list's length will do while there is room by it.
+    #[inline]
+    fn joined(&mut self, context: &Context<'_>, user: Slot<User>) -> u64 {
+        let length = self.users.get(user).groups.len() as u64;
+        let limit = context.entitlements.limit(LimitName::JoinedGroups);
+        if limit.bound.has_room(length, 1) {
+            return length;
+        }
+        self.live_groups(user);
+        self.counting_groups(context.entitlements, user)
+    }
+
+    /// The groups on a user's list that exist and count to the limit.
+    pub(super) fn counting_groups(&self, entitlements: &Entitlements, user: Slot<User>) -> u64 {
+        let groups = self.users.get(user).groups.live(&self.groups);
+        let catalog = &entitlements.catalog;
+        if catalog
+            .group_types()
+            .all(|kind| kind.counts_to_joined_groups)
+        {
+            return groups.count() as u64;
+        }
+        let counts = |group: &Slot<Group>| {
+            let kind = catalog.group_type(self.groups.get(*group).kind);
+            kind.is_none_or(|kind| kind.counts_to_joined_groups)
+        };
+        groups.filter(counts).count() as u64
+    }
+
+    fn group_list_fits(
+        &mut self,
+        context: &Context<'_>,
+        user: Option<Slot<User>>,
+    ) -> Result<(), Denial> {
+        let budget = list_budget(context.entitlements, LimitName::JoinedGroups);
+        match user {
+            Some(user) if self.users.get(user).groups.len() as u64 >= budget => {
+                list_fits(self.live_groups(user), budget, Subject::User)
+            }
+            Some(_) => Ok(()),
+            None => list_fits(0, budget, Subject::User),
+        }
+    }
+
+    fn friend_list_fits(
+        &mut self,
+        context: &Context<'_>,
+        user: Option<Slot<User>>,
+        subject: Subject,
+    ) -> Result<(), Denial> {
+        let budget = list_budget(context.entitlements, LimitName::Friends);
+        match user {
+            Some(user) if self.users.get(user).friends.len() as u64 >= budget => {
+                list_fits(self.live_friends(user), budget, subject)
+            }
+            Some(_) => Ok(()),
+            None => list_fits(0, budget, subject),
+        }
+    }
+
+    /// Entries of a user's list of groups that exist; the others go, if no batch is open that might bring them back.
+    #[cold]
+    fn live_groups(&mut self, user: Slot<User>) -> u64 {
+        if self.undo.is_none() && self.groups.has_dead() {
+            self.users.get_mut(user).groups.drop_dead(&self.groups);
+        }
+        self.users.get(user).groups.live(&self.groups).count() as u64
+    }
+
+    /// Entries of a user's list of friends that are registered; the others go likewise.
+    #[cold]
+    pub(super) fn live_friends(&mut self, user: Slot<User>) -> u64 {
+        if self.undo.is_none() && self.users.has_dead() {
+            let mut friends = std::mem::take(&mut self.users.get_mut(user).friends);
+            friends.drop_dead(&self.users);
+            self.users.get_mut(user).friends = friends;
+        }
+        self.users.get(user).friends.live(&self.users).count() as u64
+    }
+}
+
+/// Whether memberships in groups of that type are remembered.
+#[inline]
+fn keeps_members(entitlements: &Entitlements, kind: GroupTypeId) -> bool {
+    entitlements
+        .catalog
+        .group_type(kind)
+        .is_none_or(|kind: &GroupType| kind.keeps_members)
+}
+
+/// Most edges on a list: the limit where it is finite, enforced and larger, else the budget (DESIGN: budgets).
+fn list_budget(entitlements: &Entitlements, limit: LimitName) -> u64 {
+    let budget = entitlements.budgets.edges_per_list;
+    let limit = entitlements.limit(limit);
+    match (limit.enforcement, limit.bound.finite()) {
+        (Enforcement::Enforce, Some(bound)) => bound.max(budget),
+        (Enforcement::Shadow | Enforcement::Off, _) | (Enforcement::Enforce, None) => budget,
+    }
+}

@@ -1,0 +1,296 @@
+//! The facts of one app: who is registered, whose friend, member of what, and who logged in when.
+//!
+//! Here are the lookups and the elementary changes; which changes an operation makes is for `decide`.
+//! Invariant: the counts are those of the facts, after every change. Each change can be undone until the batch ends.
+
+use super::arena::{Arena, Slot};
+use super::budget::NO_ENTRIES;
+use super::edges::Edges;
+use super::index::Index;
+use super::record::{Group, Life, Logins, User};
+use super::sweep::Sweep;
+use super::undo::Undo;
+use crate::admission::AppCounts;
+use crate::catalog::GroupTypeId;
+use crate::entitlement::Entries;
+use crate::id::Key;
+use crate::metering::Metering;
+use crate::time::Day;
+
+/// The facts of one app, all behind its one lock.
+pub(crate) struct Facts {
+    pub(super) users: Arena<User>,
+    pub(super) user_index: Index<User>,
+    pub(super) groups: Arena<Group>,
+    pub(super) group_index: Index<Group>,
+    pub(super) counts: AppCounts,
+    pub(super) metering: Metering,
+    pub(super) tombstones: u64,
+    /// What was taken from the gateway's budgets for this app; what is held, but while an operation is under way.
+    pub(super) charged: Entries,
+    pub(super) sweep: Sweep,
+    /// What to do to take the open batch back; nothing while operations stand each for itself.
+    pub(super) undo: Option<Vec<Undo>>,
+}
+
+impl Facts {
+    /// An app with no facts, created on a day.
+    pub(crate) fn new(day: Day) -> Self {
+        let mut metering = Metering::default();
+        metering.begin_day(day, 0);
+        Self {
+            users: Arena::default(),
+            user_index: Index::default(),
+            groups: Arena::default(),
+            group_index: Index::default(),
+            counts: AppCounts::new(day),
+            metering,
+            tombstones: 0,
+            charged: NO_ENTRIES,
+            sweep: Sweep::default(),
+            undo: None,
+        }
+    }
+
+    /// Moves on to a later day; the day never goes back.
+    #[inline]
+    pub(crate) fn advance_to(&mut self, day: Day) {
+        if day > self.counts.day() {
+            self.counts.advance_to(day);
+            self.metering.begin_day(day, self.counts.groups);
+        }
+    }
+
+    /// What the app holds of the gateway's budgets.
+    #[inline]
+    pub(super) fn held(&self) -> Entries {
+        Entries {
+            users: self.counts.users + self.tombstones,
+            groups: self.counts.groups,
+            edges: self.counts.edges(),
+        }
+    }
+
+    /// The record of a key, registered or a tombstone.
+    #[inline]
+    pub(super) fn record_of(&self, key: Key) -> Option<Slot<User>> {
+        self.user_index
+            .find(key, |slot| self.users.get(slot).key == key)
+    }
+
+    /// The registered user of a key.
+    #[inline]
+    pub(super) fn user(&self, key: Key) -> Option<Slot<User>> {
+        self.record_of(key)
+            .filter(|slot| self.users.get(*slot).life == Life::Live)
+    }
+
+    /// The group of a key.
+    #[inline]
+    pub(super) fn group(&self, key: Key) -> Option<Slot<Group>> {
+        self.group_index
+            .find(key, |slot| self.groups.get(slot).key == key)
+    }
+
+    /// Registers a user that is not. The logins of one deleted before come along, to a new record: edges that led to the
+    /// old one stay gone.
+    pub(super) fn add_user(&mut self, key: Key) -> Slot<User> {
+        let tombstone = self.record_of(key);
+        let logins = tombstone.map_or(Logins::default(), |slot| self.users.get(slot).logins);
+        let slot = self.users.insert(User::new(key, logins));
+        match tombstone {
+            Some(old) => {
+                self.user_index.replace(key, old, slot);
+                self.users.get_mut(old).life = Life::Gone;
+                self.tombstones -= 1;
+                self.sweep.bury_user(old);
+            }
+            None => {
+                let users = &self.users;
+                self.user_index
+                    .insert(key, slot, |slot| users.get(slot).key);
+            }
+        }
+        self.counts.users += 1;
+        self.note(Undo::UserAdded {
+            user: slot,
+            tombstone,
+        });
+        slot
+    }
+
+    /// Deletes a user: off all groups and friend lists. What remains are the logins of the last days.
+    pub(super) fn remove_user(&mut self, slot: Slot<User>) {
+        let day = self.counts.day();
+        let user = self.users.get_mut(slot);
+        let (key, groups, friends) = (
+            user.key,
+            std::mem::take(&mut user.groups),
+            std::mem::take(&mut user.friends),
+        );
+        let keep = user.logins.any_recent(day);
+        user.life = if keep { Life::Tombstone } else { Life::Gone };
+        self.users.mark_dead(slot);
+        if keep {
+            self.tombstones += 1;
+        } else {
+            self.user_index.remove(key, slot);
+            self.sweep.bury_user(slot);
+        }
+        self.counts.users -= 1;
+        self.count_edges_of(slot, &groups, &friends, Direction::Out);
+        self.note(Undo::UserRemoved {
+            user: slot,
+            groups,
+            friends,
+        });
+    }
+
+    /// Counts the edges of a deleted user out, or of one whose deletion is undone in again.
+    pub(super) fn count_edges_of(
+        &mut self,
+        slot: Slot<User>,
+        groups: &Edges<Group>,
+        friends: &Edges<User>,
+        direction: Direction,
+    ) {
+        let (mut memberships, mut entries) = (0, u64::from(self.users.get(slot).listed_by));
+        for group in groups.all() {
+            if !self.groups.is_dead(group) {
+                let members = &mut self.groups.get_mut(group).members;
+                *members = direction.count(*members);
+                memberships += 1;
+            }
+        }
+        for friend in friends.all() {
+            if !self.users.is_dead(friend) {
+                let listed_by = &mut self.users.get_mut(friend).listed_by;
+                *listed_by = direction.count(*listed_by);
+                entries += 1;
+            }
+        }
+        let counts = &mut self.counts;
+        match direction {
+            Direction::Out => {
+                counts.memberships -= memberships;
+                counts.friend_entries -= entries;
+            }
+            Direction::In => {
+                counts.memberships += memberships;
+                counts.friend_entries += entries;
+            }
+        }
+    }
+
+    /// Counts a login of a registered user on a day that has none yet.
+    pub(super) fn count_login(&mut self, slot: Slot<User>, day: Day) {
+        let user = self.users.get_mut(slot);
+        let before = user.logins;
+        user.logins = before.with(day);
+        self.metering.user_counted(day);
+        self.note(Undo::LoggedIn { user: slot, before });
+    }
+
+    /// Puts a friend on a list where it is not.
+    pub(super) fn add_friend_entry(&mut self, user: Slot<User>, friend: Slot<User>) {
+        self.users.get_mut(user).friends.insert(friend);
+        self.users.get_mut(friend).listed_by += 1;
+        self.counts.friend_entries += 1;
+        self.note(Undo::EntryAdded { user, friend });
+    }
+
+    /// Takes a friend off a list; whether it was there.
+    pub(super) fn remove_friend_entry(&mut self, user: Slot<User>, friend: Slot<User>) -> bool {
+        let there = self.users.get_mut(user).friends.remove(friend);
+        if there {
+            self.users.get_mut(friend).listed_by -= 1;
+            self.counts.friend_entries -= 1;
+            self.note(Undo::EntryRemoved { user, friend });
+        }
+        there
+    }
+
+    /// A group begins to exist, with an owner if it is created now, without if it is taken in.
+    pub(super) fn add_group(
+        &mut self,
+        key: Key,
+        kind: GroupTypeId,
+        owner: Option<Key>,
+    ) -> Slot<Group> {
+        let slot = self.groups.insert(Group {
+            key,
+            owner,
+            members: 0,
+            kind,
+        });
+        let groups = &self.groups;
+        self.group_index
+            .insert(key, slot, |slot| groups.get(slot).key);
+        if owner.is_some() {
+            self.counts.group_created(kind);
+        } else {
+            self.counts.group_adopted(kind);
+        }
+        self.metering
+            .groups_reached(self.counts.day(), self.counts.groups);
+        self.note(Undo::GroupAdded { group: slot });
+        slot
+    }
+
+    /// Deletes a group. Its memberships end by its death: nobody's list is walked.
+    pub(super) fn remove_group(&mut self, slot: Slot<Group>) {
+        let group = self.groups.get(slot);
+        let (key, kind, members) = (group.key, group.kind, group.members);
+        self.groups.mark_dead(slot);
+        self.group_index.remove(key, slot);
+        self.sweep.bury_group(slot);
+        self.counts.memberships -= u64::from(members);
+        self.counts.group_deleted(kind);
+        self.note(Undo::GroupRemoved { group: slot });
+    }
+
+    /// Makes a user a member of a group where they are none.
+    #[inline]
+    pub(super) fn add_membership(&mut self, user: Slot<User>, group: Slot<Group>) {
+        self.users.get_mut(user).groups.insert(group);
+        self.groups.get_mut(group).members += 1;
+        self.counts.memberships += 1;
+        self.note(Undo::Joined { user, group });
+    }
+
+    /// Ends a membership; whether there was one.
+    pub(super) fn remove_membership(&mut self, user: Slot<User>, group: Slot<Group>) -> bool {
+        let there = self.users.get_mut(user).groups.remove(group);
+        if there {
+            self.groups.get_mut(group).members -= 1;
+            self.counts.memberships -= 1;
+            self.note(Undo::Left { user, group });
+        }
+        there
+    }
+
+    #[inline]
+    fn note(&mut self, change: Undo) {
+        if let Some(undo) = &mut self.undo {
+            undo.push(change);
+        }
+    }
+}
+
+/// Whether edges are counted out or in again.
+#[derive(Clone, Copy)]
+pub(super) enum Direction {
+    /// Their user is deleted.
+    Out,
+    /// Their user's deletion is undone.
+    In,
+}
+
+impl Direction {
+    const fn count(self, number: u32) -> u32 {
+        match self {
+            Self::Out => number - 1,
+            Self::In => number + 1,
+        }
+    }
+}

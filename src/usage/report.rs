@@ -1,0 +1,94 @@
+//! What apps, users and groups have, as told to those who ask. From running counters and at most one user's lists.
+
+use super::facts::Facts;
+use crate::catalog::GroupTypeId;
+use crate::entitlement::Entitlements;
+use crate::id::Key;
+use crate::metering::{DayUsage, MonthUsage};
+
+/// What an app has, at an instant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AppUsage {
+    /// Registered users.
+    pub users: u64,
+    /// Groups that exist.
+    pub groups: u64,
+    /// Memberships in groups that exist.
+    pub memberships: u64,
+    /// Entries on friend lists; a two-way friendship is two.
+    pub friend_entries: u64,
+    /// Groups that exist, by the type's name.
+    pub groups_by_type: Vec<(Box<str>, u64)>,
+    /// Distinct users that logged in today.
+    pub daily_users: u64,
+    /// Groups created less deleted today.
+    pub daily_groups: i64,
+    /// Pairs of a user and a day with a login; a user deleted since still counts.
+    pub user_days: u64,
+    /// The last days with an operation, in order.
+    pub days: Vec<DayUsage>,
+    /// Peaks of every month, in order.
+    pub months: Vec<MonthUsage>,
+}
+
+/// What a user has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UserUsage {
+    /// Groups that count to the user's `joined_groups`.
+    pub joined_groups: u64,
+    /// Friends on the user's own list.
+    pub friends: u64,
+    /// Whether the user is among today's distinct users.
+    pub counted_today: bool,
+}
+
+/// What a group has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GroupUsage {
+    /// The type.
+    pub kind: GroupTypeId,
+    /// Members.
+    pub members: u64,
+}
+
+impl Facts {
+    /// What the app has.
+    pub(crate) fn app_usage(&self, entitlements: &Entitlements) -> AppUsage {
+        let (counts, metering) = (&self.counts, &self.metering);
+        let types = entitlements.catalog.group_types();
+        AppUsage {
+            users: counts.users,
+            groups: counts.groups,
+            memberships: counts.memberships,
+            friend_entries: counts.friend_entries,
+            groups_by_type: types
+                .map(|kind| (kind.name.clone(), counts.groups_of(kind.id)))
+                .collect(),
+            daily_users: metering.day_users(counts.day()),
+            daily_groups: counts.net(),
+            user_days: metering.user_days(),
+            days: metering.days().copied().collect(),
+            months: metering.months().to_vec(),
+        }
+    }
+
+    /// What a user has; nothing for an unknown one.
+    pub(crate) fn user_usage(&self, entitlements: &Entitlements, key: Key) -> Option<UserUsage> {
+        let slot = self.user(key)?;
+        let user = self.users.get(slot);
+        Some(UserUsage {
+            joined_groups: self.counting_groups(entitlements, slot),
+            friends: user.friends.live(&self.users).count() as u64,
+            counted_today: user.logins.on(self.counts.day()),
+        })
+    }
+
+    /// What a group has; nothing for an unknown one.
+    pub(crate) fn group_usage(&self, key: Key) -> Option<GroupUsage> {
+        let group = self.groups.get(self.group(key)?);
+        Some(GroupUsage {
+            kind: group.kind,
+            members: u64::from(group.members),
+        })
+    }
+}
