@@ -40,11 +40,11 @@ pub enum Fault {
     /// Nothing, with more lines after it.
     #[error("is empty, and more lines follow; remove it")]
     Empty,
-    /// JSON, but no object.
+    /// Something else than a JSON object.
     #[error("is no JSON object; write it like {{\"at\":…,\"op\":…}}")]
     NotAnObject,
-    /// No JSON, or an object with a field of the wrong name or kind.
-    #[error("{problem} (at byte {column})")]
+    /// A JSON object that is malformed, or has a field of the wrong name or kind.
+    #[error("{problem} (near byte {column})")]
     Json {
         /// What the parser says.
         problem: Box<str>,

@@ -100,8 +100,8 @@ impl<'a> Fields<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
         let text = std::str::from_utf8(bytes);
         let text = text.map_err(|error| Fault::NotUtf8(error.valid_up_to() + 1))?;
-        // An array would pass for the fields in their order.
-        if text.trim_start().starts_with('[') {
+        // The parser would take an array, too, for the fields in their order.
+        if !text.trim_start().starts_with('{') {
             return Err(Fault::NotAnObject);
         }
         serde_json::from_str(text).map_err(|error| {
