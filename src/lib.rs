@@ -22,6 +22,8 @@ pub mod usage;
 pub mod gateway;
 
 // Edges.
-pub mod cli;
 pub mod config;
 pub mod trace;
+
+// The program.
+pub mod cli;

@@ -1,1 +1,94 @@
-//! The command line (skeleton).
+//! The command line: arguments in, text and an exit status out.
+//!
+//! Invariant: results go to stdout, everything else to stderr; a reader that has seen enough (`| head`) is no trouble.
+//! Absent on purpose: rules. A command reads files, asks the layers below and prints.
+
+mod config_check;
+mod replay;
+mod table;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+/// A fault in a file or an argument, or of the machine; 1 is for denials.
+const TROUBLE: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    version,
+    about = "Real-time quota enforcement gateway for instant-messaging servers",
+    long_about = "Decides, before it happens, whether an app of an instant-messaging service may have another user, \
+                  friend, group, member, room or login: by its edition, its add-ons and the operators' overrides.",
+    after_long_help = "\
+Examples:
+  quotagate config check
+  quotagate replay tests/data/nashville.ndjson.gz --edition pro
+
+Exit status:
+  0  done, or allowed
+  1  denied
+  2  trouble: a fault in a file or an argument",
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Looks after the configuration files
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
+    Replay(replay::Arguments),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    Check(config_check::Arguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help is no error; if it cannot be printed, nobody reads it.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { TROUBLE } else { 0 });
+        }
+    };
+    let done = match arguments.command {
+        Command::Config(ConfigCommand::Check(arguments)) => config_check::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+    };
+    done.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::from(TROUBLE)
+    })
+}
+
+/// Prints a result.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
+}
+
+/// Says on stderr what is the matter. Where nobody can be told, the exit status has to do.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "quotagate: {text}");
+}
+
+/// A count with its noun.
+fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}

@@ -1,1 +1,0 @@
-//! Traces: reading them and replaying them (skeleton).

@@ -1,0 +1,16 @@
+//! Traces: recorded operations, read from a file, put to a gateway, and what came of them.
+//!
+//! A trace is NDJSON, plain or gzip: one operation a line with its time. Invariant: memory does not grow with the trace; one
+//! line is held at a time. Absent on purpose: the clock. A trace runs at its own times; how long that took is the caller's to say.
+
+mod fault;
+mod line;
+mod reader;
+mod replay;
+mod report;
+
+pub use fault::{Fault, TraceError};
+pub use line::{Action, Entry, Line};
+pub use reader::{LINE_BYTES_MAX, Reader};
+pub use replay::{ReplayError, replay};
+pub use report::{MonthPeaks, Report, Tally, Usage, Verdicts};
