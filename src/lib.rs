@@ -1,29 +1,41 @@
 //! quotagate: a real-time quota enforcement gateway for instant-messaging servers.
 //!
-//! Modules stand in order of dependency: each uses only those above it (a test checks that).
+//! Modules stand in order of dependency: each uses only those above it, which a test checks.
 
-// Vocabulary.
+// Vocabulary: no clock, no I/O.
+
 pub mod id;
-pub mod money;
+
 pub mod time;
 
-// Domain, pure: no clock, no I/O.
-pub mod admission;
+pub mod money;
+
+// The domain, pure: no clock, no I/O.
+
 pub mod catalog;
-pub mod entitlement;
-pub mod metering;
+
 pub mod subscription;
 
+pub mod entitlement;
+
+pub mod admission;
+
+pub mod metering;
+
 // State.
+
 pub mod clock;
+
 pub mod usage;
 
-// Application.
+// The application.
+
 pub mod gateway;
 
-// Edges.
+// Edges: files, streams, people.
+
 pub mod config;
+
 pub mod trace;
 
-// The program.
 pub mod cli;

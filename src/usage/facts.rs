@@ -20,9 +20,9 @@ use crate::time::Day;
 /// The facts of one app, all behind its one lock.
 pub(crate) struct Facts {
     pub(super) users: Arena<User>,
-    pub(super) user_index: Index<User>,
+    pub(super) user_index: Index,
     pub(super) groups: Arena<Group>,
-    pub(super) group_index: Index<Group>,
+    pub(super) group_index: Index,
     pub(super) counts: AppCounts,
     pub(super) metering: Metering,
     pub(super) tombstones: u64,

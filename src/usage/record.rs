@@ -23,15 +23,16 @@ pub(super) enum Life {
     Gone,
 }
 
-/// A user.
+/// A user. What a join looks at stands together, so that it is mostly in one cache line.
+#[repr(C)]
 pub(super) struct User {
     pub(super) key: Key,
     pub(super) groups: Edges<Group>,
-    pub(super) friends: Edges<User>,
-    /// Entries of registered users' friend lists that point here.
-    pub(super) listed_by: u32,
     pub(super) life: Life,
     pub(super) logins: Logins,
+    /// Entries of registered users' friend lists that point here.
+    pub(super) listed_by: u32,
+    pub(super) friends: Edges<User>,
 }
 
 /// A group. Its members are known at the users; here is their number.
