@@ -226,6 +226,13 @@ impl Index {
             .map(|(bucket, place)| table.bucket(bucket).slot(place))
     }
 
+    /// Loads the bucket where a key is at home.
+    #[inline]
+    pub(super) fn touch(&self, key: Key) -> u32 {
+        let table = self.table(key);
+        u32::from(table.bucket(table.home(key)).passed)
+    }
+
     /// A slot that probably has the key, without a look at any record.
     #[inline]
     pub(super) fn candidate<T>(&self, key: Key) -> Option<Slot<T>> {

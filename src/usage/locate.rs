@@ -57,28 +57,63 @@ fn keys(claim: &Claim) -> (Option<Key>, Option<Key>, Option<Key>) {
 }
 
 impl Facts {
-    /// Looks for the records of operations, stage by stage.
+    /// Looks for the records of operations, stage by stage. A stage does little but load, so that many loads are under way.
     pub(super) fn locate(&self, batch: &mut [Prepared]) {
-        for prepared in &mut *batch {
-            prepared.hint = self.candidates(&prepared.claim);
+        let mut touched = 0_u32;
+        for Prepared { claim, .. } in &*batch {
+            touched ^= self.touch_tables(claim);
         }
-        for prepared in &mut *batch {
-            prepared.hint = self.confirmed(&prepared.claim, prepared.hint);
+        for Prepared { claim, hint } in &mut *batch {
+            *hint = self.candidates(claim);
         }
-        for prepared in batch {
-            self.touch_lists(&prepared.claim, prepared.hint);
+        for Prepared { hint, .. } in &*batch {
+            touched ^= self.touch_records(*hint);
         }
+        for Prepared { claim, hint } in &*batch {
+            touched ^= self.touch_lists(claim, *hint);
+        }
+        black_box(touched);
     }
 
-    /// Looks for the records of one operation.
     #[inline]
-    pub(super) fn locate_one(&self, claim: &Claim) -> Hint {
-        self.confirmed(claim, self.candidates(claim))
+    fn touch_tables(&self, claim: &Claim) -> u32 {
+        let (user, friend, group) = keys(claim);
+        let user = user.map_or(0, |key| self.user_index.touch(key));
+        let friend = friend.map_or(0, |key| self.user_index.touch(key));
+        user ^ friend ^ group.map_or(0, |key| self.group_index.touch(key))
     }
 
-    /// Touches the tables alone.
     #[inline]
-    fn candidates(&self, claim: &Claim) -> Hint {
+    fn touch_records(&self, hint: Hint) -> u32 {
+        let user = hint.user.map_or(0, |slot| self.users.get(slot).listed_by);
+        let friend = hint.friend.map_or(0, |slot| self.users.get(slot).listed_by);
+        user ^ friend ^ hint.group.map_or(0, |slot| self.groups.get(slot).members)
+    }
+
+    /// The list that will be searched.
+    #[inline]
+    fn touch_lists(&self, claim: &Claim, hint: Hint) -> u32 {
+        let len = match claim {
+            Operation::JoinGroup { .. }
+            | Operation::LeaveGroup { .. }
+            | Operation::CreateGroup(_) => hint
+                .user
+                .map_or(0, |slot| self.users.get(slot).groups.len()),
+            Operation::AddFriend(_) | Operation::RemoveFriend { .. } => {
+                let friends = |slot| self.users.get(slot).friends.len();
+                hint.user.map_or(0, friends) ^ hint.friend.map_or(0, friends)
+            }
+            Operation::RegisterUser { .. }
+            | Operation::DeleteUser { .. }
+            | Operation::Login { .. }
+            | Operation::DeleteGroup { .. } => 0,
+        };
+        u32::try_from(len).unwrap_or(0)
+    }
+
+    /// Touches the tables alone. For one operation that is enough: `decide` touches the records.
+    #[inline]
+    pub(super) fn candidates(&self, claim: &Claim) -> Hint {
         let (user, friend, group) = keys(claim);
         Hint {
             user: user.and_then(|key| self.user_index.candidate(key)),
@@ -87,45 +122,16 @@ impl Facts {
         }
     }
 
-    /// Touches the records.
-    #[inline]
-    fn confirmed(&self, claim: &Claim, hint: Hint) -> Hint {
-        let (user, friend, group) = keys(claim);
-        Hint {
-            user: user.and_then(|key| self.located_record(hint.user, key)),
-            friend: friend.and_then(|key| self.located_record(hint.friend, key)),
-            group: group.and_then(|key| self.located_group(hint.group, key)),
-        }
-    }
-
-    /// Touches the list that will be searched.
-    #[inline]
-    fn touch_lists(&self, claim: &Claim, hint: Hint) {
-        match claim {
-            Operation::JoinGroup { .. }
-            | Operation::LeaveGroup { .. }
-            | Operation::CreateGroup(_) => {
-                black_box(hint.user.map(|slot| self.users.get(slot).groups.len()));
-            }
-            Operation::AddFriend(_) | Operation::RemoveFriend { .. } => {
-                black_box(hint.user.map(|slot| self.users.get(slot).friends.len()));
-                black_box(hint.friend.map(|slot| self.users.get(slot).friends.len()));
-            }
-            Operation::RegisterUser { .. }
-            | Operation::DeleteUser { .. }
-            | Operation::Login { .. }
-            | Operation::DeleteGroup { .. } => {}
-        }
-    }
-
     /// The record of a key, registered or a tombstone: the hinted one if it is that.
     #[inline]
     pub(super) fn located_record(&self, hint: Option<Slot<User>>, key: Key) -> Option<Slot<User>> {
-        let is = |slot: &Slot<User>| {
-            let user = self.users.get(*slot);
-            user.key == key && user.life != Life::Gone
-        };
-        hint.filter(is).or_else(|| self.record_of(key))
+        if let Some(slot) = hint {
+            let user = self.users.get(slot);
+            if user.key == key && user.life != Life::Gone {
+                return Some(slot);
+            }
+        }
+        self.record_of(key)
     }
 
     /// The registered user of a key: the hinted one if it is that.
@@ -138,8 +144,12 @@ impl Facts {
     /// The group of a key: the hinted one if it is that.
     #[inline]
     pub(super) fn located_group(&self, hint: Option<Slot<Group>>, key: Key) -> Option<Slot<Group>> {
-        let is =
-            |slot: &Slot<Group>| self.groups.get(*slot).key == key && !self.groups.is_dead(*slot);
-        hint.filter(is).or_else(|| self.group(key))
+        if let Some(slot) = hint
+            && self.groups.get(slot).key == key
+            && !self.groups.is_dead(slot)
+        {
+            return Some(slot);
+        }
+        self.group(key)
     }
 }

@@ -37,14 +37,14 @@ pub enum Commit {
 }
 
 /// Operations that are looked for together, before they are decided one by one.
-const LOCATED_TOGETHER: usize = 128;
+const LOCATED_TOGETHER: usize = 64;
 
 impl Facts {
     /// Decides one operation, and remembers it if it is allowed and the mode says so.
     #[inline]
     pub(crate) fn admit(&mut self, context: &Context<'_>, claim: &Claim) -> Decision {
         self.advance_to(context.entitlements.zone.day(context.now));
-        let hint = self.locate_one(claim);
+        let hint = self.candidates(claim);
         let decision = match context.mode {
             Mode::Enforce | Mode::Record => {
                 let decision = self.decide(context, claim, hint);
