@@ -87,6 +87,7 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use super::AppState::{Active, Disabled, Repossessed, Suspended};
     use super::*;
 
     #[test]
@@ -98,7 +99,6 @@ mod tests {
             disabled_from: at(30),
         };
         let states = [9, 10, 19, 20, 29, 30].map(|ms| standing.state(at(ms)));
-        use AppState::{Active, Disabled, Repossessed, Suspended};
         assert_eq!(
             states,
             [
