@@ -2,6 +2,15 @@
 //!
 //! Modules stand in order of dependency: each uses only those above it, which a test checks.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        reason = "a test that panics has failed"
+    )
+)]
+
 // Vocabulary: no clock, no I/O.
 
 pub mod id;

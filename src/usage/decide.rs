@@ -3,17 +3,15 @@
 //! Each function reads: look up, ask the judge, ask the budgets, change. Invariant: nothing changes before the last question
 //! is answered, so a denied operation changes nothing. Here is no rule of the domain.
 
-use super::arena::Slot;
-use super::budget::{Totals, list_fits};
+use super::budget::Totals;
 use super::facts::Facts;
 use super::locate::{Claim, Hint};
-use super::record::{Group, User};
 use crate::admission::{
-    CreateFacts, Decision, Denial, FriendFacts, JoinFacts, Judge, LoginFacts, LoginTime, Mode,
-    NewFriendship, NewGroup, Operation, Ruling, SameOwner, Sides, Step, Subject,
+    CreateFacts, Decision, Denial, JoinFacts, Judge, LoginFacts, LoginTime, Mode, NewFriendship,
+    NewGroup, Operation, Ruling, SameOwner, Sides, Step, Subject,
 };
-use crate::catalog::{GroupType, GroupTypeId, LimitName};
-use crate::entitlement::{Enforcement, Entitlements, Entries};
+use crate::catalog::{GroupType, GroupTypeId};
+use crate::entitlement::{Entitlements, Entries};
 use crate::id::Key;
 use crate::metering::DAYS_KEPT;
 use crate::time::{Day, Timestamp};
@@ -379,120 +377,6 @@ impl Facts {
         self.charged.edges += need.edges;
         Ok(())
     }
-
-    fn has_friend(&self, user: Option<Slot<User>>, friend: Option<Slot<User>>) -> bool {
-        let (Some(user), Some(friend)) = (user, friend) else {
-            return false;
-        };
-        self.users.get(user).friends.contains(friend)
-    }
-
-    fn friend_facts(
-        &mut self,
-        context: &Context<'_>,
-        side: Option<Slot<User>>,
-        settled: bool,
-    ) -> FriendFacts {
-        let friends = side.map(|user| {
-            if settled {
-                0
-            } else {
-                self.friends(context, user)
-            }
-        });
-        FriendFacts { friends, settled }
-    }
-
-    /// Friends of a user. The list's length will do while there is room by it: the dead only make it longer.
-    fn friends(&mut self, context: &Context<'_>, user: Slot<User>) -> u64 {
-        let length = self.users.get(user).friends.len() as u64;
-        let limit = context.entitlements.limit(LimitName::Friends);
-        if limit.bound.has_room(length, 1) {
-            length
-        } else {
-            self.live_friends(user)
-        }
-    }
-
-    /// Groups joined by a user that count. The list's length will do while there is room by it.
-    #[inline]
-    fn joined(&mut self, context: &Context<'_>, user: Slot<User>) -> u64 {
-        let length = self.users.get(user).groups.len() as u64;
-        let limit = context.entitlements.limit(LimitName::JoinedGroups);
-        if limit.bound.has_room(length, 1) {
-            return length;
-        }
-        self.live_groups(user);
-        self.counting_groups(context.entitlements, user)
-    }
-
-    /// The groups on a user's list that exist and count to the limit.
-    pub(super) fn counting_groups(&self, entitlements: &Entitlements, user: Slot<User>) -> u64 {
-        let groups = self.users.get(user).groups.live(&self.groups);
-        let catalog = &entitlements.catalog;
-        if catalog
-            .group_types()
-            .all(|kind| kind.counts_to_joined_groups)
-        {
-            return groups.count() as u64;
-        }
-        let counts = |group: &Slot<Group>| {
-            let kind = catalog.group_type(self.groups.get(*group).kind);
-            kind.is_none_or(|kind| kind.counts_to_joined_groups)
-        };
-        groups.filter(counts).count() as u64
-    }
-
-    fn group_list_fits(
-        &mut self,
-        context: &Context<'_>,
-        user: Option<Slot<User>>,
-    ) -> Result<(), Denial> {
-        let budget = list_budget(context.entitlements, LimitName::JoinedGroups);
-        match user {
-            Some(user) if self.users.get(user).groups.len() as u64 >= budget => {
-                list_fits(self.live_groups(user), budget, Subject::User)
-            }
-            Some(_) => Ok(()),
-            None => list_fits(0, budget, Subject::User),
-        }
-    }
-
-    fn friend_list_fits(
-        &mut self,
-        context: &Context<'_>,
-        user: Option<Slot<User>>,
-        subject: Subject,
-    ) -> Result<(), Denial> {
-        let budget = list_budget(context.entitlements, LimitName::Friends);
-        match user {
-            Some(user) if self.users.get(user).friends.len() as u64 >= budget => {
-                list_fits(self.live_friends(user), budget, subject)
-            }
-            Some(_) => Ok(()),
-            None => list_fits(0, budget, subject),
-        }
-    }
-
-    /// Entries of a user's list of groups that exist; the others go, if no batch is open that might bring them back.
-    #[cold]
-    fn live_groups(&mut self, user: Slot<User>) -> u64 {
-        if self.undo.is_none() && self.groups.has_dead() {
-            self.users.get_mut(user).groups.drop_dead(&self.groups);
-        }
-        self.users.get(user).groups.live(&self.groups).count() as u64
-    }
-
-    /// Entries of a user's list of friends that are registered; the others go likewise.
-    #[cold]
-    pub(super) fn live_friends(&mut self, user: Slot<User>) -> u64 {
-        if self.undo.is_none() && self.users.has_dead() {
-            let mut friends = std::mem::take(&mut self.users.get_mut(user).friends);
-            friends.drop_dead(&self.users);
-            self.users.get_mut(user).friends = friends;
-        }
-        self.users.get(user).friends.live(&self.users).count() as u64
-    }
 }
 
 /// Whether memberships in groups of that type are remembered.
@@ -502,14 +386,4 @@ fn keeps_members(entitlements: &Entitlements, kind: GroupTypeId) -> bool {
         .catalog
         .group_type(kind)
         .is_none_or(|kind: &GroupType| kind.keeps_members)
-}
-
-/// Most edges on a list: the limit where it is finite, enforced and larger, else the budget (DESIGN: budgets).
-fn list_budget(entitlements: &Entitlements, limit: LimitName) -> u64 {
-    let budget = entitlements.budgets.edges_per_list;
-    let limit = entitlements.limit(limit);
-    match (limit.enforcement, limit.bound.finite()) {
-        (Enforcement::Enforce, Some(bound)) => bound.max(budget),
-        (Enforcement::Shadow | Enforcement::Off, _) | (Enforcement::Enforce, None) => budget,
-    }
 }

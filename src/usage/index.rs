@@ -51,11 +51,9 @@ impl Bucket {
     #[inline]
     fn places_of(&self, tag: u8) -> impl Iterator<Item = usize> {
         // A byte is zero where the tags agree; the classic trick finds zero bytes, and now and then one after the first.
-        let [a, b, c, d, e, f, g, h, rest @ ..] = self.tags;
-        let (head, tail) = (
-            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            u32::from_le_bytes(rest),
-        );
+        let (head, tail) = self.tags.split_at(8);
+        let head = head.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        let tail = tail.first_chunk().copied().map_or(0, u32::from_le_bytes);
         let (head, tail) = (
             head ^ u64::from_le_bytes([tag; 8]),
             tail ^ u32::from_le_bytes([tag; 4]),

@@ -12,6 +12,7 @@ mod decide;
 mod edges;
 mod facts;
 mod index;
+mod lists;
 mod locate;
 mod record;
 mod report;
