@@ -86,7 +86,8 @@ impl Part {
                 format!("{took} us at {decision} ({waited} us, {faults} faults)")
             })
             .collect();
-        listed.join(", ")
+        let lines: Vec<String> = listed.chunks(5).map(|five| five.join(", ")).collect();
+        lines.join(",\n        ")
     }
 
     fn kernel(&self, decision: usize) -> Kernel {
@@ -102,8 +103,11 @@ fn show(name: &str, repetitions: &[&Part]) {
     println!("\n-- {name}, {} decisions", repetitions[0].samples.len());
     for part in repetitions {
         println!("{}", quantiles(&mut part.samples.clone()));
-        println!("    slowest: {}", part.listed(&part.samples));
-        println!("    undisturbed: {}", part.listed(&part.undisturbed()));
+        println!("    slowest:\n        {}", part.listed(&part.samples));
+        println!(
+            "    undisturbed:\n        {}",
+            part.listed(&part.undisturbed())
+        );
     }
     // A decision that is slow each time is slow by the program.
     let mut least = repetitions[0].samples.clone();
