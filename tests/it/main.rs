@@ -1,6 +1,10 @@
 //! Tests of the whole crate from outside, linked once.
 
 #![allow(
+    clippy::indexing_slicing,
+    reason = "a test that reaches beyond what is there fails, as it should"
+)]
+#![allow(
     missing_docs,
     unreachable_pub,
     reason = "tests are named after what they show"
