@@ -17,6 +17,7 @@ mod model;
 mod properties;
 mod races;
 mod rules;
+mod script;
 mod structure;
 mod support;
 mod traces;
