@@ -1,11 +1,16 @@
 //! Tests of the whole crate from outside, linked once.
 
 #![allow(
+    clippy::indexing_slicing,
+    reason = "a test that reaches beyond what is there fails, as it should"
+)]
+#![allow(
     missing_docs,
     unreachable_pub,
     reason = "tests are named after what they show"
 )]
 
+mod churn;
 mod cli;
 mod config;
 mod linearizable;
@@ -13,6 +18,7 @@ mod model;
 mod properties;
 mod races;
 mod rules;
+mod script;
 mod structure;
 mod support;
 mod traces;

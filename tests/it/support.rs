@@ -2,10 +2,10 @@
 
 #![allow(dead_code, reason = "each test uses what it needs")]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use quotagate::admission::{Decision, Mode, NewFriendship, NewGroup, Operation, Request, Sides};
-use quotagate::catalog::Catalog;
+use quotagate::catalog::{AddOn, Catalog, GroupType, ReasonCodes};
 use quotagate::config;
 use quotagate::entitlement::{Policy, Terms};
 use quotagate::gateway::Gateway;
@@ -24,8 +24,37 @@ pub fn app(number: u32) -> SdkAppId {
     SdkAppId::new(number).expect("not 0")
 }
 
+/// The bundled catalog.
 pub fn catalog() -> Arc<Catalog> {
-    Arc::new(config::builtin().catalog)
+    static BUNDLED: LazyLock<Arc<Catalog>> = LazyLock::new(|| Arc::new(config::builtin().catalog));
+    Arc::clone(&BUNDLED)
+}
+
+/// The bundled catalog with other types of groups.
+pub fn catalog_with(edit: impl Fn(&mut GroupType)) -> Arc<Catalog> {
+    let bundled = catalog();
+    let mut tiers = Vec::new();
+    for add_on in AddOn::ALL {
+        for (edition, _) in bundled.editions() {
+            tiers.extend(bundled.tiers(add_on, edition).cloned());
+        }
+    }
+    let types = bundled.group_types().cloned().map(|mut kind| {
+        edit(&mut kind);
+        kind
+    });
+    let catalog = Catalog::new(
+        bundled.currency.clone(),
+        bundled
+            .editions()
+            .map(|(_, edition)| edition.clone())
+            .collect(),
+        tiers,
+        types.collect(),
+        bundled.assumed_group_type(),
+        ReasonCodes::from_fn(|reason| bundled.code(reason)),
+    );
+    Arc::new(catalog.expect("as consistent as the bundled one"))
 }
 
 /// The bundled catalog with the rules of a limits file.
