@@ -6,6 +6,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use prefetch_index::prefetch_index;
+
 /// Records in a chunk.
 const CHUNK: usize = 1024;
 /// Records that the first chunk starts with: an app with few users costs little.
@@ -116,6 +118,14 @@ impl<T> Arena<T> {
         chunk
             .and_then(|chunk| chunk.get(slot.place() % CHUNK))
             .expect("slots are given out by this arena")
+    }
+
+    /// Asks for the record in a slot.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: Slot<T>) {
+        if let Some(chunk) = self.chunks.get(slot.place() / CHUNK) {
+            prefetch_index(chunk, slot.place() % CHUNK);
+        }
     }
 
     /// The record in a slot, to change.

@@ -4,6 +4,7 @@
 //! is answered, so a denied operation changes nothing. Here is no rule of the domain.
 
 use super::budget::Totals;
+use super::edges::NOT_LOOKED_FOR;
 use super::facts::Facts;
 use super::locate::{Claim, Found, Hint};
 use crate::admission::{
@@ -229,7 +230,7 @@ impl Facts {
         let owner = self.register(owner_key, found);
         let group = self.add_group(new.group(), kind, Some(owner_key));
         if keeps {
-            self.add_membership(owner, group);
+            self.add_membership(owner, group, NOT_LOOKED_FOR);
         }
         Ok(Step::Change)
     }
@@ -275,11 +276,13 @@ impl Facts {
             .map(|group| group.kind)
             .or_else(|| judge.adopted_type(named));
         let keeps = kind.is_some_and(|kind| keeps_members(context.entitlements, kind));
-        let member = match (user, group) {
-            (Some(user), Some(group)) => {
-                !keeps || self.users.get(user).groups.contains(&self.pool, group)
+        let (member, place) = match (user, group) {
+            (Some(user), Some(group)) if keeps => {
+                let place = self.users.get(user).groups.find(&self.pool, group);
+                (place.is_ok(), place)
             }
-            _ => false,
+            (Some(_), Some(_)) => (true, NOT_LOOKED_FOR),
+            _ => (false, NOT_LOOKED_FOR),
         };
         let joined = user.map(|user| {
             if member {
@@ -305,7 +308,7 @@ impl Facts {
         let user = self.register(user_key, found);
         let group = group.unwrap_or_else(|| self.add_group(group_key, kind, None));
         if keeps {
-            self.add_membership(user, group);
+            self.add_membership(user, group, place);
         }
         Ok(Step::Change)
     }

@@ -14,6 +14,12 @@ const SCAN_MAX: usize = 64;
 /// Bits of [`Edges::size`] for the block's order; the length stands above.
 const ORDER_BITS: u32 = 5;
 
+/// Where an edge is, or else where it belongs.
+pub(super) type Place = Result<usize, usize>;
+
+/// For an edge that has not been looked for.
+pub(super) const NOT_LOOKED_FOR: Place = Ok(0);
+
 /// Edges to records of one kind. Not to be dropped with edges in it: their block would be lost to the pool.
 pub(super) struct Edges<T> {
     /// The one edge, or the block of more than one.
@@ -66,7 +72,7 @@ impl<T> Edges<T> {
 
     /// The place of an edge, or where it would be.
     #[inline]
-    fn find(&self, pool: &Pool, slot: Slot<T>) -> Result<usize, usize> {
+    pub(super) fn find(&self, pool: &Pool, slot: Slot<T>) -> Place {
         let (slots, number) = (self.slots(pool), slot.number());
         let place = if slots.len() <= SCAN_MAX {
             slots.iter().filter(|other| **other < number).count()
@@ -80,23 +86,39 @@ impl<T> Edges<T> {
         }
     }
 
+    #[inline]
+    fn belongs_at(&self, pool: &Pool, slot: Slot<T>, place: usize) -> bool {
+        let (slots, number) = (self.slots(pool), slot.number());
+        let after = slots.get(place).is_none_or(|after| *after > number);
+        let before = place
+            .checked_sub(1)
+            .is_none_or(|at| slots.get(at).is_some_and(|one| *one < number));
+        after && before
+    }
+
     /// Whether there is an edge to the slot.
     #[inline]
     pub(super) fn contains(&self, pool: &Pool, slot: Slot<T>) -> bool {
         self.find(pool, slot).is_ok()
     }
 
-    /// Loads the beginning of the list.
+    /// Asks for the beginning of the list.
     #[inline]
-    pub(super) fn touch(&self, pool: &Pool) -> u32 {
-        self.slots(pool).first().copied().unwrap_or(0)
+    pub(super) fn prefetch(&self, pool: &Pool) {
+        if self.len() > 1 {
+            pool.prefetch(self.start);
+        }
     }
 
-    /// Adds an edge that is not there.
+    /// Adds an edge that is not there; `near` is where it belongs, if the list is still what it was when that was found.
     #[inline]
-    pub(super) fn insert(&mut self, pool: &mut Pool, slot: Slot<T>) {
-        let Err(place) = self.find(pool, slot) else {
-            return;
+    pub(super) fn insert(&mut self, pool: &mut Pool, slot: Slot<T>, near: Place) {
+        let place = match near {
+            Err(place) if self.belongs_at(pool, slot, place) => place,
+            _ => match self.find(pool, slot) {
+                Err(place) => place,
+                Ok(_) => return,
+            },
         };
         let len = self.len();
         if len == 0 {
@@ -174,6 +196,15 @@ impl<T> Edges<T> {
         self.all(pool).filter(|slot| !arena.is_dead(*slot))
     }
 
+    /// How many edges lead to what is not dead. While nothing is dead that is the length.
+    pub(super) fn count_live(&self, pool: &Pool, arena: &Arena<T>) -> u64 {
+        if arena.has_dead() {
+            self.live(pool, arena).count() as u64
+        } else {
+            self.len() as u64
+        }
+    }
+
     /// Empties the list, and gives its block back.
     pub(super) fn clear(&mut self, pool: &mut Pool) {
         self.shorten(pool, 0);
@@ -215,7 +246,9 @@ mod tests {
     #[test]
     fn lists_are_sorted_sets_of_any_length() {
         let (mut pool, mut arena) = (Pool::default(), Arena::<()>::default());
-        (0..1024).for_each(|_| drop(arena.insert(())));
+        for _ in 0..1024 {
+            arena.insert(());
+        }
         let mut lists: [(Edges<()>, BTreeSet<u32>); 5] = Default::default();
         let mut state = 1_u32;
         for step in 0..60_000_u32 {
@@ -223,7 +256,7 @@ mod tests {
             let (edges, model) = &mut lists[(state >> 4) as usize % 5];
             let slot = Slot::from_number(state >> 22);
             if state >> 8 & 7 < if step / 10_000 % 2 == 0 { 6 } else { 1 } {
-                edges.insert(&mut pool, slot);
+                edges.insert(&mut pool, slot, Err((state >> 16) as usize % 9));
                 model.insert(slot.number());
             } else {
                 assert_eq!(edges.remove(&mut pool, slot), model.remove(&slot.number()));
@@ -249,7 +282,7 @@ mod tests {
     fn a_list_moves_to_smaller_blocks_as_it_shrinks() {
         let mut pool = Pool::default();
         let mut edges = Edges::<()>::default();
-        (0..1000).for_each(|n| edges.insert(&mut pool, Slot::from_number(n)));
+        (0..1000).for_each(|n| edges.insert(&mut pool, Slot::from_number(n), NOT_LOOKED_FOR));
         assert_eq!((edges.len(), capacity(edges.order())), (1000, 1024));
         (2..1000).for_each(|n| assert!(edges.remove(&mut pool, Slot::from_number(n))));
         assert_eq!((edges.len(), capacity(edges.order())), (2, 4));

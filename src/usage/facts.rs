@@ -5,6 +5,7 @@
 
 use super::arena::{Arena, Slot};
 use super::budget::NO_ENTRIES;
+use super::edges::{NOT_LOOKED_FOR, Place};
 use super::index::Index;
 use super::locate::Found;
 use super::pool::Pool;
@@ -213,7 +214,7 @@ impl Facts {
         self.users
             .get_mut(user)
             .friends
-            .insert(&mut self.pool, friend);
+            .insert(&mut self.pool, friend, NOT_LOOKED_FOR);
         self.users.get_mut(friend).listed_by += 1;
         self.counts.friend_entries += 1;
         self.note(Undo::EntryAdded { user, friend });
@@ -275,11 +276,11 @@ impl Facts {
 
     /// Makes a user a member of a group where they are none.
     #[inline]
-    pub(super) fn add_membership(&mut self, user: Slot<User>, group: Slot<Group>) {
+    pub(super) fn add_membership(&mut self, user: Slot<User>, group: Slot<Group>, near: Place) {
         self.users
             .get_mut(user)
             .groups
-            .insert(&mut self.pool, group);
+            .insert(&mut self.pool, group, near);
         self.groups.get_mut(group).members += 1;
         self.counts.memberships += 1;
         self.note(Undo::Joined { user, group });

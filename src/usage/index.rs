@@ -6,6 +6,8 @@
 //! Absent on purpose: one large table, whose growth would rehash every key inside one admission; and `hashbrown`, whose tags
 //! and entries lie apart: two misses, one after the other (a decision among a million users took a quarter longer).
 
+use prefetch_index::prefetch_index;
+
 use super::arena::Slot;
 use crate::id::Key;
 
@@ -224,11 +226,11 @@ impl Index {
             .map(|(bucket, place)| table.bucket(bucket).slot(place))
     }
 
-    /// Loads the bucket where a key is at home.
+    /// Asks for the bucket where a key is at home.
     #[inline]
-    pub(super) fn touch(&self, key: Key) -> u32 {
+    pub(super) fn prefetch(&self, key: Key) {
         let table = self.table(key);
-        u32::from(table.bucket(table.home(key)).passed)
+        prefetch_index(&table.buckets, table.home(key));
     }
 
     /// A slot that probably has the key, without a look at any record.

@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::record::{Group, User};
 use crate::admission::{Denial, FriendFacts, Subject};
 use crate::catalog::LimitName;
-use crate::entitlement::{Enforcement, Entitlements};
+use crate::entitlement::{Enforcement, Entitlements, Limit};
 
 impl Facts {
     pub(super) fn has_friend(&self, user: Option<Slot<User>>, friend: Option<Slot<User>>) -> bool {
@@ -36,23 +36,20 @@ impl Facts {
         FriendFacts { friends, settled }
     }
 
-    /// Friends of a user. The list's length will do while there is room by it: the dead only make it longer.
+    /// Friends of a user, or more while that makes no difference.
     fn friends(&mut self, context: &Context<'_>, user: Slot<User>) -> u64 {
         let length = self.users.get(user).friends.len() as u64;
-        let limit = context.entitlements.limit(LimitName::Friends);
-        if limit.bound.has_room(length, 1) {
-            length
-        } else {
-            self.live_friends(user)
+        if suffices(context.entitlements.limit(LimitName::Friends), length) {
+            return length;
         }
+        self.live_friends(user)
     }
 
-    /// Groups joined by a user that count. The list's length will do while there is room by it.
+    /// Groups joined by a user that count, or more while that makes no difference.
     #[inline]
     pub(super) fn joined(&mut self, context: &Context<'_>, user: Slot<User>) -> u64 {
         let length = self.users.get(user).groups.len() as u64;
-        let limit = context.entitlements.limit(LimitName::JoinedGroups);
-        if limit.bound.has_room(length, 1) {
+        if suffices(context.entitlements.limit(LimitName::JoinedGroups), length) {
             return length;
         }
         self.live_groups(user);
@@ -61,19 +58,18 @@ impl Facts {
 
     /// The groups on a user's list that exist and count to the limit.
     pub(super) fn counting_groups(&self, entitlements: &Entitlements, user: Slot<User>) -> u64 {
-        let groups = self.users.get(user).groups.live(&self.pool, &self.groups);
-        let catalog = &entitlements.catalog;
+        let (list, catalog) = (&self.users.get(user).groups, &entitlements.catalog);
         if catalog
             .group_types()
             .all(|kind| kind.counts_to_joined_groups)
         {
-            return groups.count() as u64;
+            return list.count_live(&self.pool, &self.groups);
         }
         let counts = |group: &Slot<Group>| {
             let kind = catalog.group_type(self.groups.get(*group).kind);
             kind.is_none_or(|kind| kind.counts_to_joined_groups)
         };
-        groups.filter(counts).count() as u64
+        list.live(&self.pool, &self.groups).filter(counts).count() as u64
     }
 
     pub(super) fn group_list_fits(
@@ -119,8 +115,7 @@ impl Facts {
         self.users
             .get(user)
             .groups
-            .live(&self.pool, &self.groups)
-            .count() as u64
+            .count_live(&self.pool, &self.groups)
     }
 
     /// Entries of a user's list of friends that are registered; the others go likewise.
@@ -134,9 +129,14 @@ impl Facts {
         self.users
             .get(user)
             .friends
-            .live(&self.pool, &self.users)
-            .count() as u64
+            .count_live(&self.pool, &self.users)
     }
+}
+
+/// Whether a list's length will do instead of a count of what is not dead: there is room by it, or nobody asks.
+#[inline]
+fn suffices(limit: &Limit, length: u64) -> bool {
+    limit.bound.has_room(length, 1) || limit.enforcement == Enforcement::Off
 }
 
 /// Most edges on a list: the limit where it is finite, enforced and larger, else the budget (DESIGN: budgets).

@@ -3,8 +3,6 @@
 //! A lookup is three dependent cache misses: table, record, list. Done stage by stage over a batch, the misses of its
 //! operations overlap. Invariant: what is found here is a hint; `decide` checks it before it is used.
 
-use std::hint::black_box;
-
 use super::arena::Slot;
 use super::facts::Facts;
 use super::record::{Group, Life, User};
@@ -88,57 +86,61 @@ fn keys(claim: &Claim) -> (Option<Key>, Option<Key>, Option<Key>) {
 }
 
 impl Facts {
-    /// Looks for the records of operations, stage by stage. A stage does little but load, so that many loads are under way.
+    /// Looks for the records of operations, stage by stage: each asks for the cache lines that the next one reads.
     pub(super) fn locate(&self, batch: &mut [Prepared]) {
-        let mut touched = 0_u32;
         for Prepared { claim, .. } in &*batch {
-            touched ^= self.touch_tables(claim);
+            self.prefetch_tables(claim);
         }
         for Prepared { claim, hint } in &mut *batch {
             *hint = self.candidates(claim);
+            self.prefetch_records(*hint);
         }
-        for Prepared { hint, .. } in &*batch {
-            touched ^= self.touch_records(*hint);
+        for Prepared { claim, hint } in batch {
+            self.prefetch_lists(claim, *hint);
         }
-        for Prepared { claim, hint } in &*batch {
-            touched ^= self.touch_lists(claim, *hint);
-        }
-        black_box(touched);
     }
 
     #[inline]
-    fn touch_tables(&self, claim: &Claim) -> u32 {
+    fn prefetch_tables(&self, claim: &Claim) {
         let (user, friend, group) = keys(claim);
-        let user = user.map_or(0, |key| self.user_index.touch(key));
-        let friend = friend.map_or(0, |key| self.user_index.touch(key));
-        user ^ friend ^ group.map_or(0, |key| self.group_index.touch(key))
+        user.into_iter()
+            .chain(friend)
+            .for_each(|key| self.user_index.prefetch(key));
+        group
+            .into_iter()
+            .for_each(|key| self.group_index.prefetch(key));
     }
 
     #[inline]
-    fn touch_records(&self, hint: Hint) -> u32 {
-        let user = hint.user.map_or(0, |slot| self.users.get(slot).listed_by);
-        let friend = hint.friend.map_or(0, |slot| self.users.get(slot).listed_by);
-        user ^ friend ^ hint.group.map_or(0, |slot| self.groups.get(slot).members)
+    fn prefetch_records(&self, hint: Hint) {
+        hint.user
+            .into_iter()
+            .chain(hint.friend)
+            .for_each(|slot| self.users.prefetch(slot));
+        hint.group
+            .into_iter()
+            .for_each(|slot| self.groups.prefetch(slot));
     }
 
-    /// The list that will be searched.
+    /// The lists that will be searched.
     #[inline]
-    fn touch_lists(&self, claim: &Claim, hint: Hint) -> u32 {
+    fn prefetch_lists(&self, claim: &Claim, hint: Hint) {
         match claim {
             Operation::JoinGroup { .. }
             | Operation::LeaveGroup { .. }
             | Operation::CreateGroup(_) => {
-                let groups = |slot| self.users.get(slot).groups.touch(&self.pool);
-                hint.user.map_or(0, groups)
+                if let Some(slot) = hint.user {
+                    self.users.get(slot).groups.prefetch(&self.pool);
+                }
             }
             Operation::AddFriend(_) | Operation::RemoveFriend { .. } => {
-                let friends = |slot| self.users.get(slot).friends.touch(&self.pool);
-                hint.user.map_or(0, friends) ^ hint.friend.map_or(0, friends)
+                let users = hint.user.into_iter().chain(hint.friend);
+                users.for_each(|slot| self.users.get(slot).friends.prefetch(&self.pool));
             }
             Operation::RegisterUser { .. }
             | Operation::DeleteUser { .. }
             | Operation::Login { .. }
-            | Operation::DeleteGroup { .. } => 0,
+            | Operation::DeleteGroup { .. } => {}
         }
     }
 

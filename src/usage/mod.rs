@@ -46,13 +46,10 @@ impl Facts {
     #[inline]
     pub(crate) fn admit(&mut self, context: &Context<'_>, claim: &Claim) -> Decision {
         self.advance_to(context.entitlements.zone.day(context.now));
+        self.sweep_step();
         let hint = self.candidates(claim);
         let decision = match context.mode {
-            Mode::Enforce | Mode::Record => {
-                let decision = self.decide(context, claim, hint);
-                self.sweep_step();
-                decision
-            }
+            Mode::Enforce | Mode::Record => self.decide(context, claim, hint),
             Mode::DryRun => {
                 let before = self.open_batch();
                 let decision = self.decide(context, claim, hint);
@@ -73,15 +70,15 @@ impl Facts {
         decisions: &mut Vec<Decision>,
     ) -> bool {
         self.advance_to(context.entitlements.zone.day(context.now));
+        for _ in 0..batch.len().min(LOCATED_TOGETHER) {
+            self.sweep_step();
+        }
         let may_be_undone = context.mode == Mode::DryRun || commit == Commit::AllOrNothing;
         let before = may_be_undone.then(|| self.open_batch());
         for together in batch.chunks_mut(LOCATED_TOGETHER) {
             self.locate(together);
             for Prepared { claim, hint } in together {
                 decisions.push(self.decide(context, claim, *hint));
-                if !may_be_undone {
-                    self.sweep_step();
-                }
             }
         }
         let stands = commit == Commit::Each

@@ -5,6 +5,8 @@
 //! against 6 here). Invariant: blocks of one chunk never overlap; a free block's neighbour of its size is not free.
 //! Absent on purpose: who owns a block, and any pointer. A list that forgets its block leaks it until the app goes.
 
+use prefetch_index::prefetch_index;
+
 /// Entries in the smallest block.
 const UNIT: usize = 4;
 /// A chunk has this many units as a power of two: 1 MiB.
@@ -87,6 +89,15 @@ impl Pool {
             .get(chunk)
             .and_then(|chunk| chunk.entries.get(unit * UNIT..));
         entries.expect("a block of this pool")
+    }
+
+    /// Asks for the beginning of a block.
+    #[inline]
+    pub(super) fn prefetch(&self, start: Start) {
+        let (chunk, unit) = split(start);
+        if let Some(chunk) = self.chunks.get(chunk) {
+            prefetch_index(&chunk.entries, unit * UNIT);
+        }
     }
 
     /// The same, to change.

@@ -9,7 +9,7 @@ use crate::time::Day;
 
 /// Days that a login is remembered at its user: 31 for late logins, the day itself, and a margin for clocks.
 const LOGIN_DAYS: u16 = 64;
-/// Days that a deleted user's logins are remembered, so that registering again is no new user of the day (RULES, trap 15).
+/// Days after the last one that a deleted user's logins are remembered: one more than a login may be late, so that registering again is no new user of the day (RULES, trap 15).
 pub(super) const TOMBSTONE_DAYS: u16 = 32;
 
 /// Where a user's record stands in its life.
@@ -86,7 +86,7 @@ impl Logins {
 
     /// Whether a login within [`TOMBSTONE_DAYS`] before `today` is remembered.
     pub(super) fn any_recent(self, today: Day) -> bool {
-        self.bits != 0 && today.number().saturating_sub(self.last) < TOMBSTONE_DAYS
+        self.bits != 0 && today.number().saturating_sub(self.last) <= TOMBSTONE_DAYS
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
         }
         let days: Vec<u16> = (19_900..20_100).filter(|n| logins.on(day(*n))).collect();
         assert_eq!(days, [19_969, 20_000, 20_001, 20_003]);
-        assert!(logins.any_recent(day(20_034)) && !logins.any_recent(day(20_035)));
+        assert!(logins.any_recent(day(20_035)) && !logins.any_recent(day(20_036)));
         assert!(!logins.with(day(20_200)).on(day(20_003)));
         assert!(!Logins::default().any_recent(day(0)));
     }

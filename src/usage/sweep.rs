@@ -1,6 +1,7 @@
 //! The sweep: lists are rid of edges to what is dead, so that its slots can be used again.
 //!
-//! It runs in small steps, a few users after each change, and only when enough has died to be worth a pass.
+//! It runs in small steps, a few users at each operation, when enough has died to be worth a pass, and once a day while there
+//! are tombstones.
 //! Invariant: a slot is released only after a pass that began when it was dead already: then no list leads to it.
 //! Absent on purpose: a thread and a clock. The steps ride on the operations that make them necessary.
 
@@ -9,9 +10,9 @@ use super::facts::Facts;
 use super::record::{Group, Life, User};
 use crate::time::Day;
 
-/// Users visited after a change, while a pass is under way.
+/// Users visited at an operation, while a pass is under way.
 const VISITS: u32 = 2;
-/// Fewer dead than this are not worth a pass.
+/// Fewer dead than this, or than an eighth of the users, are not worth a pass.
 const DEAD_MIN: usize = 1_024;
 
 /// What is dead and not yet released, and how far the pass under way has come.
@@ -49,7 +50,7 @@ impl Sweep {
 }
 
 impl Facts {
-    /// A step of the sweep, after a change.
+    /// A step of the sweep, before an operation.
     #[inline]
     pub(super) fn sweep_step(&mut self) {
         if self.sweep.pass.is_some() || self.is_pass_due() {
@@ -61,14 +62,9 @@ impl Facts {
     fn is_pass_due(&self) -> bool {
         let sweep = &self.sweep;
         let buried = sweep.new_users.len() + sweep.new_groups.len();
-        if buried < DEAD_MIN && self.tombstones < DEAD_MIN as u64 {
-            return false;
-        }
-        let worth = (self.users.len() as usize / 8).max(DEAD_MIN);
-        // Tombstones fall with the day: one pass a day is enough for them.
-        let tombstones_due =
-            self.tombstones >= worth as u64 && sweep.last_day != Some(self.counts.day());
-        buried >= worth || tombstones_due
+        // Tombstones fall with the day: one pass a day is for them.
+        let tombstones_due = self.tombstones > 0 && sweep.last_day != Some(self.counts.day());
+        tombstones_due || (buried >= DEAD_MIN && buried >= self.users.len() as usize / 8)
     }
 
     #[cold]

@@ -4,6 +4,7 @@
 //! rid of its dead: what died in the batch may live again.
 
 use super::arena::Slot;
+use super::edges::NOT_LOOKED_FOR;
 use super::facts::{Direction, Facts};
 use super::record::{Group, Life, Logins, User};
 use crate::admission::AppCounts;
@@ -76,7 +77,7 @@ impl Facts {
     /// Takes back what the batch changed.
     pub(super) fn undo_batch(&mut self, before: Before) {
         for change in self.undo.take().unwrap_or_default().into_iter().rev() {
-            self.revert(change);
+            self.revert(&change);
         }
         let Before {
             counts,
@@ -86,8 +87,8 @@ impl Facts {
         (self.counts, self.metering, self.tombstones) = (counts, metering, tombstones);
     }
 
-    fn revert(&mut self, change: Undo) {
-        match change {
+    fn revert(&mut self, change: &Undo) {
+        match *change {
             Undo::UserAdded { user, tombstone } => self.revert_user_added(user, tombstone),
             Undo::UserRemoved { user } => self.revert_user_removed(user),
             Undo::LoggedIn { user, before } => self.users.get_mut(user).logins = before,
@@ -110,7 +111,7 @@ impl Facts {
             Undo::Joined { user, group } => {
                 self.remove_membership(user, group);
             }
-            Undo::Left { user, group } => self.add_membership(user, group),
+            Undo::Left { user, group } => self.add_membership(user, group, NOT_LOOKED_FOR),
         }
     }
 
