@@ -49,15 +49,30 @@ fn main() {
             groups,
             overhead,
         };
-        bench.rounds("one by one", |seed| bench.singles(1, seed));
-        bench.rounds("batches of 128, each", |seed| bench.batches(1, seed));
-        bench.rounds("2 threads, one app", |seed| bench.two_threads([1, 1], seed));
+        rounds("one by one", |seed| bench.singles(1, seed));
+        rounds("batches of 128, each", |seed| bench.batches(1, seed));
+        rounds("2 threads, one app", |seed| bench.two_threads([1, 1], seed));
         if apps == 2 {
-            bench.rounds("2 threads, two apps", |seed| {
+            rounds("2 threads, two apps", |seed| {
                 bench.two_threads([1, 2], seed)
             });
         }
     }
+}
+
+fn rounds(name: &str, mut round: impl FnMut(u64) -> Vec<u32>) {
+    let mut medians = Vec::new();
+    let mut all = Vec::new();
+    for seed in 1..=ROUNDS {
+        let mut samples = round(seed * 7_919);
+        medians.push(median(&mut samples));
+        all.extend(samples);
+    }
+    let (low, high) = (medians.iter().min(), medians.iter().max());
+    println!(
+        "{name:24} {}; medians {low:?} to {high:?}",
+        quantiles(&mut all)
+    );
 }
 
 struct Bench<'a> {
@@ -68,21 +83,6 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn rounds(&self, name: &str, mut round: impl FnMut(u64) -> Vec<u32>) {
-        let mut medians = Vec::new();
-        let mut all = Vec::new();
-        for seed in 1..=ROUNDS {
-            let mut samples = round(seed * 7_919);
-            medians.push(median(&mut samples));
-            all.extend(samples);
-        }
-        let (low, high) = (medians.iter().min(), medians.iter().max());
-        println!(
-            "{name:24} {}; medians {low:?} to {high:?}",
-            quantiles(&mut all)
-        );
-    }
-
     fn pair(&self, random: &mut Random) -> (Id, Id) {
         (
             group(random.below(self.groups)),

@@ -4,10 +4,12 @@
     dead_code,
     missing_docs,
     unreachable_pub,
-    reason = "each bench uses what it needs"
+    clippy::indexing_slicing,
+    reason = "each bench uses what it needs, and may panic"
 )]
 
 use std::fmt::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,6 +31,42 @@ pub fn settle_allocator() {
         return;
     }
     let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+/// What the allocator is set to, in a line for the output.
+pub fn allocator() -> String {
+    let pages = if std::env::var_os("THP").is_some() {
+        "as the system has them"
+    } else {
+        "off"
+    };
+    let purge = std::env::var("MIMALLOC_PURGE_DELAY").unwrap_or_else(|_| "as it comes".into());
+    format!("mimalloc, transparent huge pages {pages}, MIMALLOC_PURGE_DELAY {purge}")
+}
+
+/// The numbers on the command line.
+pub fn numbers() -> Vec<u64> {
+    std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .collect()
+}
+
+/// Whether this process is to run one part of the bench, see [`in_child`].
+pub fn is_part(name: &str) -> bool {
+    std::env::args().any(|argument| argument == name)
+}
+
+/// Runs a part of the bench in a process of its own, where memory is as the kernel gives it and not as another part left
+/// it. Answers what it wrote to its standard output.
+pub fn in_child(part: &str, number: u64) -> Vec<u8> {
+    let program = std::env::current_exe().expect("a running program");
+    let child = Command::new(program)
+        .args([part, &number.to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("a child");
+    assert!(child.status.success(), "{part} has failed");
+    child.stdout
 }
 
 /// A morning in March 2026.
@@ -144,17 +182,51 @@ pub fn leave<'a>(group: &'a Id, user: &'a Id) -> Request<'a> {
     }
 }
 
+pub fn delete(user: &Id) -> Request<'_> {
+    Operation::DeleteUser { user: user.user() }
+}
+
+pub fn login(user: &Id) -> Request<'_> {
+    Operation::Login {
+        user: user.user(),
+        at: None,
+    }
+}
+
 pub fn befriend<'a>(user: &'a Id, friend: &'a Id) -> Option<Request<'a>> {
     NewFriendship::new(user.user(), friend.user(), Sides::Both)
         .ok()
         .map(Operation::AddFriend)
 }
 
+pub fn unfriend<'a>(user: &'a Id, friend: &'a Id) -> Request<'a> {
+    Operation::RemoveFriend {
+        user: user.user(),
+        friend: friend.user(),
+        sides: Sides::Both,
+    }
+}
+
 pub fn create<'a>(catalog: &Catalog, group: &'a Id, owner: &'a Id) -> Request<'a> {
-    let kind = catalog.group_type_named("Public").expect("a type");
+    create_typed(catalog, "Public", group, owner)
+}
+
+pub fn create_typed<'a>(
+    catalog: &Catalog,
+    kind: &str,
+    group: &'a Id,
+    owner: &'a Id,
+) -> Request<'a> {
+    let kind = catalog.group_type_named(kind).expect("a type");
     Operation::CreateGroup(
         NewGroup::new(group.group(), kind, owner.user(), Vec::new()).expect("no members"),
     )
+}
+
+pub fn disband(group: &Id) -> Request<'_> {
+    Operation::DeleteGroup {
+        group: group.group(),
+    }
 }
 
 /// Puts pairs of ids in batches of 128 to an app.
@@ -203,6 +275,33 @@ pub fn fill_memberships(gateway: &Gateway, id: SdkAppId, users: u64, groups: u64
     let pairs = (0..joins).map(|_| (group(random.below(groups)), user(random.below(users))));
     in_batches(gateway, id, pairs, |a, b| Some(join(a, b)));
 }
+
+/// Makes random users friends of each other, each on both lists.
+pub fn fill_friends(gateway: &Gateway, id: SdkAppId, users: u64, adds: u64) {
+    let mut random = Random(6_364_136_223_846_793_005);
+    let pairs = (0..adds).map(|_| (user(random.below(users)), user(random.below(users))));
+    in_batches(gateway, id, pairs, befriend);
+}
+
+/// Apps of 10 users, 2 groups, 20 memberships and 60 friend entries, whose users have logged in.
+pub fn fill_small_apps(gateway: &Gateway, catalog: &Catalog, apps: u32) {
+    for id in (1..=apps).map(app) {
+        create_app(gateway, id);
+        let users = || (0..SMALL_APP_USERS).map(|n| (user(n), user(n)));
+        in_batches(gateway, id, users(), |a, _| Some(register(a)));
+        let groups = (0..2).map(|n| (group(n), user(n)));
+        in_batches(gateway, id, groups, |a, b| Some(create(catalog, a, b)));
+        let members = (0..SMALL_APP_USERS * 2).map(|n| (group(n % 2), user(n / 2)));
+        in_batches(gateway, id, members, |a, b| Some(join(a, b)));
+        let friends = (0..SMALL_APP_USERS * 3)
+            .map(|n| (user(n / 3), user((n / 3 + n % 3 + 1) % SMALL_APP_USERS)));
+        in_batches(gateway, id, friends, befriend);
+        in_batches(gateway, id, users(), |a, _| Some(login(a)));
+    }
+}
+
+/// Users of an app made by [`fill_small_apps`].
+pub const SMALL_APP_USERS: u64 = 10;
 
 /// Resident memory of this process, in bytes.
 pub fn resident() -> u64 {

@@ -5,7 +5,7 @@
 
 use super::budget::Totals;
 use super::facts::Facts;
-use super::locate::{Claim, Hint};
+use super::locate::{Claim, Found, Hint};
 use crate::admission::{
     CreateFacts, Decision, Denial, JoinFacts, Judge, LoginFacts, LoginTime, Mode, NewFriendship,
     NewGroup, Operation, Ruling, SameOwner, Sides, Step, Subject,
@@ -80,24 +80,17 @@ impl Facts {
         key: Key,
         hint: Hint,
     ) -> Ruling {
-        let known = self.located_user(hint.user, key).is_some();
-        if judge.register_user(&self.counts, known)? == Step::Unchanged {
+        let found = self.located_user(hint.user, key);
+        if judge.register_user(&self.counts, found.user().is_some())? == Step::Unchanged {
             return Ok(Step::Unchanged);
         }
-        self.reserve(
-            context,
-            Entries {
-                users: self.new_records(key),
-                groups: 0,
-                edges: 0,
-            },
-        )?;
-        self.add_user(key);
+        self.reserve(context, found.new_entries(), 0, 0)?;
+        self.register(key, found);
         Ok(Step::Change)
     }
 
     fn delete_user(&mut self, key: Key, hint: Hint) -> Step {
-        match self.located_user(hint.user, key) {
+        match self.located_user(hint.user, key).user() {
             Some(user) => {
                 self.remove_user(user);
                 Step::Change
@@ -115,12 +108,15 @@ impl Facts {
         hint: Hint,
     ) -> Ruling {
         let day = self.login_day(context, at);
-        let record = self.located_record(hint.user, key);
-        let user = record.filter(|slot| !self.users.is_dead(*slot));
-        let counted = record.is_some_and(|slot| self.users.get(slot).logins.on(day));
+        let found = self.located_user(hint.user, key);
+        let counted = match found {
+            Found::User(slot) | Found::Tombstone(slot) => self.users.get(slot).logins.on(day),
+            Found::Nobody => false,
+        };
+        let known = found.user().is_some();
         let day_users = self.metering.day_users(day);
         let facts = LoginFacts {
-            known: user.is_some(),
+            known,
             counted,
             day,
             day_users,
@@ -128,20 +124,8 @@ impl Facts {
         if judge.login(&self.counts, &facts)? == Step::Unchanged {
             return Ok(Step::Unchanged);
         }
-        let user = match user {
-            Some(user) => user,
-            None => {
-                self.reserve(
-                    context,
-                    Entries {
-                        users: self.new_records(key),
-                        groups: 0,
-                        edges: 0,
-                    },
-                )?;
-                self.add_user(key)
-            }
-        };
+        self.reserve(context, found.new_entries(), 0, 0)?;
+        let user = self.register(key, found);
         if !counted {
             self.count_login(user, day);
         }
@@ -164,8 +148,9 @@ impl Facts {
         new: &NewFriendship<Key>,
         hint: Hint,
     ) -> Ruling {
-        let user = self.located_user(hint.user, new.user());
-        let friend = self.located_user(hint.friend, new.friend());
+        let found_user = self.located_user(hint.user, new.user());
+        let found_friend = self.located_user(hint.friend, new.friend());
+        let (user, friend) = (found_user.user(), found_friend.user());
         let own_settled = self.has_friend(user, friend);
         let peer_settled = new.sides() == Sides::Own || self.has_friend(friend, user);
         let own = self.friend_facts(context, user, own_settled);
@@ -173,17 +158,6 @@ impl Facts {
         if judge.add_friend(&self.counts, &own, &peer)? == Step::Unchanged {
             return Ok(Step::Unchanged);
         }
-        let strangers = [(user, new.user()), (friend, new.friend())];
-        let users = strangers
-            .iter()
-            .filter(|(known, _)| known.is_none())
-            .map(|(_, key)| self.new_records(*key));
-        let edges = u64::from(!own_settled) + u64::from(!peer_settled);
-        let need = Entries {
-            users: users.sum(),
-            groups: 0,
-            edges,
-        };
         let sides = [
             (user, own_settled, Subject::User),
             (friend, peer_settled, Subject::Friend),
@@ -191,9 +165,15 @@ impl Facts {
         for (side, _, subject) in sides.into_iter().filter(|(_, settled, _)| !settled) {
             self.friend_list_fits(context, side, subject)?;
         }
-        self.reserve(context, need)?;
-        let user = user.unwrap_or_else(|| self.add_user(new.user()));
-        let friend = friend.unwrap_or_else(|| self.add_user(new.friend()));
+        let users = found_user.new_entries() + found_friend.new_entries();
+        self.reserve(
+            context,
+            users,
+            0,
+            u64::from(!own_settled) + u64::from(!peer_settled),
+        )?;
+        let user = self.register(new.user(), found_user);
+        let friend = self.register(new.friend(), found_friend);
         if !own_settled {
             self.add_friend_entry(user, friend);
         }
@@ -204,8 +184,8 @@ impl Facts {
     }
 
     fn remove_friend(&mut self, user: Key, friend: Key, sides: Sides, hint: Hint) -> Step {
-        let user = self.located_user(hint.user, user);
-        let friend = self.located_user(hint.friend, friend);
+        let user = self.located_user(hint.user, user).user();
+        let friend = self.located_user(hint.friend, friend).user();
         let (Some(user), Some(friend)) = (user, friend) else {
             return Step::Unchanged;
         };
@@ -226,41 +206,27 @@ impl Facts {
         hint: Hint,
     ) -> Ruling {
         let (kind, owner_key) = (new.kind(), new.owner());
-        let owner = self.located_user(hint.user, owner_key);
+        let found = self.located_user(hint.user, owner_key);
+        let owner = found.user();
         let existing = self.located_group(hint.group, new.group()).map(|group| {
             let same = self.groups.get(group).owner == Some(owner_key);
             if same { SameOwner::Yes } else { SameOwner::No }
         });
         let owner_joined = owner.map(|owner| self.joined(context, owner));
-        if judge.create_group(
-            &self.counts,
-            &CreateFacts {
-                owner_joined,
-                existing,
-                kind,
-            },
-        )? == Step::Unchanged
-        {
+        let facts = CreateFacts {
+            owner_joined,
+            existing,
+            kind,
+        };
+        if judge.create_group(&self.counts, &facts)? == Step::Unchanged {
             return Ok(Step::Unchanged);
         }
         let keeps = keeps_members(context.entitlements, kind);
         if keeps {
             self.group_list_fits(context, owner)?;
         }
-        let users = if owner.is_none() {
-            self.new_records(owner_key)
-        } else {
-            0
-        };
-        self.reserve(
-            context,
-            Entries {
-                users,
-                groups: 1,
-                edges: u64::from(keeps),
-            },
-        )?;
-        let owner = owner.unwrap_or_else(|| self.add_user(owner_key));
+        self.reserve(context, found.new_entries(), 1, u64::from(keeps))?;
+        let owner = self.register(owner_key, found);
         let group = self.add_group(new.group(), kind, Some(owner_key));
         if keeps {
             self.add_membership(owner, group);
@@ -300,7 +266,8 @@ impl Facts {
         (group_key, user_key, named): (Key, Key, Option<GroupTypeId>),
         hint: Hint,
     ) -> Ruling {
-        let user = self.located_user(hint.user, user_key);
+        let found = self.located_user(hint.user, user_key);
+        let user = found.user();
         let group = self.located_group(hint.group, group_key);
         let known = group.map(|group| self.groups.get(group));
         let members = known.map(|group| u64::from(group.members));
@@ -309,7 +276,9 @@ impl Facts {
             .or_else(|| judge.adopted_type(named));
         let keeps = kind.is_some_and(|kind| keeps_members(context.entitlements, kind));
         let member = match (user, group) {
-            (Some(user), Some(group)) => !keeps || self.users.get(user).groups.contains(group),
+            (Some(user), Some(group)) => {
+                !keeps || self.users.get(user).groups.contains(&self.pool, group)
+            }
             _ => false,
         };
         let joined = user.map(|user| {
@@ -331,21 +300,9 @@ impl Facts {
         if keeps {
             self.group_list_fits(context, user)?;
         }
-        let users = if user.is_none() {
-            self.new_records(user_key)
-        } else {
-            0
-        };
         let groups = u64::from(group.is_none());
-        self.reserve(
-            context,
-            Entries {
-                users,
-                groups,
-                edges: u64::from(keeps),
-            },
-        )?;
-        let user = user.unwrap_or_else(|| self.add_user(user_key));
+        self.reserve(context, found.new_entries(), groups, u64::from(keeps))?;
+        let user = self.register(user_key, found);
         let group = group.unwrap_or_else(|| self.add_group(group_key, kind, None));
         if keeps {
             self.add_membership(user, group);
@@ -354,7 +311,7 @@ impl Facts {
     }
 
     fn leave_group(&mut self, group: Key, user: Key, hint: Hint) -> Step {
-        let user = self.located_user(hint.user, user);
+        let user = self.located_user(hint.user, user).user();
         let group = self.located_group(hint.group, group);
         match (user, group) {
             (Some(user), Some(group)) if self.remove_membership(user, group) => Step::Change,
@@ -362,19 +319,25 @@ impl Facts {
         }
     }
 
-    /// Entries that registering a key takes: none if its record is there as a tombstone.
-    fn new_records(&self, key: Key) -> u64 {
-        u64::from(self.record_of(key).is_none())
-    }
-
     #[inline]
-    fn reserve(&mut self, context: &Context<'_>, need: Entries) -> Result<(), Denial> {
+    fn reserve(
+        &mut self,
+        context: &Context<'_>,
+        users: u64,
+        groups: u64,
+        edges: u64,
+    ) -> Result<(), Denial> {
+        let need = Entries {
+            users,
+            groups,
+            edges,
+        };
         context
             .totals
             .reserve(&context.entitlements.budgets, &self.held(), &need)?;
-        self.charged.users += need.users;
-        self.charged.groups += need.groups;
-        self.charged.edges += need.edges;
+        self.charged.users += users;
+        self.charged.groups += groups;
+        self.charged.edges += edges;
         Ok(())
     }
 }

@@ -5,8 +5,9 @@
 
 use super::arena::{Arena, Slot};
 use super::budget::NO_ENTRIES;
-use super::edges::Edges;
 use super::index::Index;
+use super::locate::Found;
+use super::pool::Pool;
 use super::record::{Group, Life, Logins, User};
 use super::sweep::Sweep;
 use super::undo::Undo;
@@ -23,6 +24,8 @@ pub(crate) struct Facts {
     pub(super) user_index: Index,
     pub(super) groups: Arena<Group>,
     pub(super) group_index: Index,
+    /// The lists of all users.
+    pub(super) pool: Pool,
     pub(super) counts: AppCounts,
     pub(super) metering: Metering,
     pub(super) tombstones: u64,
@@ -43,6 +46,7 @@ impl Facts {
             user_index: Index::default(),
             groups: Arena::default(),
             group_index: Index::default(),
+            pool: Pool::default(),
             counts: AppCounts::new(day),
             metering,
             tombstones: 0,
@@ -92,29 +96,42 @@ impl Facts {
             .find(key, |slot| self.groups.get(slot).key == key)
     }
 
-    /// Registers a user that is not. The logins of one deleted before come along, to a new record: edges that led to the
-    /// old one stay gone.
-    pub(super) fn add_user(&mut self, key: Key) -> Slot<User> {
-        let tombstone = self.record_of(key);
-        let logins = tombstone.map_or(Logins::default(), |slot| self.users.get(slot).logins);
-        let slot = self.users.insert(User::new(key, logins));
-        match tombstone {
-            Some(old) => {
-                self.user_index.replace(key, old, slot);
-                self.users.get_mut(old).life = Life::Gone;
-                self.tombstones -= 1;
-                self.sweep.bury_user(old);
-            }
-            None => {
-                let users = &self.users;
-                self.user_index
-                    .insert(key, slot, |slot| users.get(slot).key);
-            }
+    /// The registered user that was found, or else registers them. The logins of one deleted before come along, to a new
+    /// record: edges that led to the old one stay gone.
+    #[inline]
+    pub(super) fn register(&mut self, key: Key, found: Found) -> Slot<User> {
+        match found {
+            Found::User(slot) => slot,
+            Found::Tombstone(old) => self.replace_tombstone(key, old),
+            Found::Nobody => self.add_user(key),
         }
+    }
+
+    fn add_user(&mut self, key: Key) -> Slot<User> {
+        let slot = self.users.insert(User::new(key, Logins::default()));
+        let users = &self.users;
+        self.user_index
+            .insert(key, slot, |slot| users.get(slot).key);
         self.counts.users += 1;
         self.note(Undo::UserAdded {
             user: slot,
-            tombstone,
+            tombstone: None,
+        });
+        slot
+    }
+
+    fn replace_tombstone(&mut self, key: Key, old: Slot<User>) -> Slot<User> {
+        let slot = self
+            .users
+            .insert(User::new(key, self.users.get(old).logins));
+        self.user_index.replace(key, old, slot);
+        self.users.get_mut(old).life = Life::Gone;
+        self.tombstones -= 1;
+        self.sweep.bury_user(old);
+        self.counts.users += 1;
+        self.note(Undo::UserAdded {
+            user: slot,
+            tombstone: Some(old),
         });
         slot
     }
@@ -123,11 +140,7 @@ impl Facts {
     pub(super) fn remove_user(&mut self, slot: Slot<User>) {
         let day = self.counts.day();
         let user = self.users.get_mut(slot);
-        let (key, groups, friends) = (
-            user.key,
-            std::mem::take(&mut user.groups),
-            std::mem::take(&mut user.friends),
-        );
+        let key = user.key;
         let keep = user.logins.any_recent(day);
         user.life = if keep { Life::Tombstone } else { Life::Gone };
         self.users.mark_dead(slot);
@@ -138,37 +151,41 @@ impl Facts {
             self.sweep.bury_user(slot);
         }
         self.counts.users -= 1;
-        self.count_edges_of(slot, &groups, &friends, Direction::Out);
-        self.note(Undo::UserRemoved {
-            user: slot,
-            groups,
-            friends,
-        });
+        self.count_edges_of(slot, Direction::Out);
+        if self.undo.is_some() {
+            self.note(Undo::UserRemoved { user: slot });
+        } else {
+            self.clear_lists(slot);
+        }
+    }
+
+    /// Empties the lists of a deleted user. In a batch that may be taken back they stay until it is kept.
+    pub(super) fn clear_lists(&mut self, slot: Slot<User>) {
+        let user = self.users.get_mut(slot);
+        user.groups.clear(&mut self.pool);
+        user.friends.clear(&mut self.pool);
     }
 
     /// Counts the edges of a deleted user out, or of one whose deletion is undone in again.
-    pub(super) fn count_edges_of(
-        &mut self,
-        slot: Slot<User>,
-        groups: &Edges<Group>,
-        friends: &Edges<User>,
-        direction: Direction,
-    ) {
-        let (mut memberships, mut entries) = (0, u64::from(self.users.get(slot).listed_by));
-        for group in groups.all() {
+    pub(super) fn count_edges_of(&mut self, slot: Slot<User>, direction: Direction) {
+        let user = self.users.get_mut(slot);
+        let (mut memberships, mut entries) = (0, u64::from(user.listed_by));
+        for group in user.groups.all(&self.pool) {
             if !self.groups.is_dead(group) {
                 let members = &mut self.groups.get_mut(group).members;
                 *members = direction.count(*members);
                 memberships += 1;
             }
         }
-        for friend in friends.all() {
+        let friends = std::mem::take(&mut user.friends);
+        for friend in friends.all(&self.pool) {
             if !self.users.is_dead(friend) {
                 let listed_by = &mut self.users.get_mut(friend).listed_by;
                 *listed_by = direction.count(*listed_by);
                 entries += 1;
             }
         }
+        self.users.get_mut(slot).friends = friends;
         let counts = &mut self.counts;
         match direction {
             Direction::Out => {
@@ -193,7 +210,10 @@ impl Facts {
 
     /// Puts a friend on a list where it is not.
     pub(super) fn add_friend_entry(&mut self, user: Slot<User>, friend: Slot<User>) {
-        self.users.get_mut(user).friends.insert(friend);
+        self.users
+            .get_mut(user)
+            .friends
+            .insert(&mut self.pool, friend);
         self.users.get_mut(friend).listed_by += 1;
         self.counts.friend_entries += 1;
         self.note(Undo::EntryAdded { user, friend });
@@ -201,7 +221,11 @@ impl Facts {
 
     /// Takes a friend off a list; whether it was there.
     pub(super) fn remove_friend_entry(&mut self, user: Slot<User>, friend: Slot<User>) -> bool {
-        let there = self.users.get_mut(user).friends.remove(friend);
+        let there = self
+            .users
+            .get_mut(user)
+            .friends
+            .remove(&mut self.pool, friend);
         if there {
             self.users.get_mut(friend).listed_by -= 1;
             self.counts.friend_entries -= 1;
@@ -252,7 +276,10 @@ impl Facts {
     /// Makes a user a member of a group where they are none.
     #[inline]
     pub(super) fn add_membership(&mut self, user: Slot<User>, group: Slot<Group>) {
-        self.users.get_mut(user).groups.insert(group);
+        self.users
+            .get_mut(user)
+            .groups
+            .insert(&mut self.pool, group);
         self.groups.get_mut(group).members += 1;
         self.counts.memberships += 1;
         self.note(Undo::Joined { user, group });
@@ -260,7 +287,11 @@ impl Facts {
 
     /// Ends a membership; whether there was one.
     pub(super) fn remove_membership(&mut self, user: Slot<User>, group: Slot<Group>) -> bool {
-        let there = self.users.get_mut(user).groups.remove(group);
+        let there = self
+            .users
+            .get_mut(user)
+            .groups
+            .remove(&mut self.pool, group);
         if there {
             self.groups.get_mut(group).members -= 1;
             self.counts.memberships -= 1;

@@ -17,7 +17,7 @@ impl Facts {
         let (Some(user), Some(friend)) = (user, friend) else {
             return false;
         };
-        self.users.get(user).friends.contains(friend)
+        self.users.get(user).friends.contains(&self.pool, friend)
     }
 
     pub(super) fn friend_facts(
@@ -61,7 +61,7 @@ impl Facts {
 
     /// The groups on a user's list that exist and count to the limit.
     pub(super) fn counting_groups(&self, entitlements: &Entitlements, user: Slot<User>) -> u64 {
-        let groups = self.users.get(user).groups.live(&self.groups);
+        let groups = self.users.get(user).groups.live(&self.pool, &self.groups);
         let catalog = &entitlements.catalog;
         if catalog
             .group_types()
@@ -111,9 +111,16 @@ impl Facts {
     #[cold]
     fn live_groups(&mut self, user: Slot<User>) -> u64 {
         if self.undo.is_none() && self.groups.has_dead() {
-            self.users.get_mut(user).groups.drop_dead(&self.groups);
+            self.users
+                .get_mut(user)
+                .groups
+                .drop_dead(&mut self.pool, &self.groups);
         }
-        self.users.get(user).groups.live(&self.groups).count() as u64
+        self.users
+            .get(user)
+            .groups
+            .live(&self.pool, &self.groups)
+            .count() as u64
     }
 
     /// Entries of a user's list of friends that are registered; the others go likewise.
@@ -121,10 +128,14 @@ impl Facts {
     fn live_friends(&mut self, user: Slot<User>) -> u64 {
         if self.undo.is_none() && self.users.has_dead() {
             let mut friends = std::mem::take(&mut self.users.get_mut(user).friends);
-            friends.drop_dead(&self.users);
+            friends.drop_dead(&mut self.pool, &self.users);
             self.users.get_mut(user).friends = friends;
         }
-        self.users.get(user).friends.live(&self.users).count() as u64
+        self.users
+            .get(user)
+            .friends
+            .live(&self.pool, &self.users)
+            .count() as u64
     }
 }
 

@@ -28,6 +28,37 @@ pub(super) struct Hint {
     pub(super) group: Option<Slot<Group>>,
 }
 
+/// Who has a key.
+#[derive(Clone, Copy)]
+pub(super) enum Found {
+    /// A registered user.
+    User(Slot<User>),
+    /// A deleted user whose logins still count.
+    Tombstone(Slot<User>),
+    /// Nobody.
+    Nobody,
+}
+
+impl Found {
+    /// The registered user.
+    #[inline]
+    pub(super) fn user(self) -> Option<Slot<User>> {
+        match self {
+            Self::User(slot) => Some(slot),
+            Self::Tombstone(_) | Self::Nobody => None,
+        }
+    }
+
+    /// Users that registering takes from the budgets: a tombstone has its place.
+    #[inline]
+    pub(super) fn new_entries(self) -> u64 {
+        match self {
+            Self::User(_) | Self::Tombstone(_) => 0,
+            Self::Nobody => 1,
+        }
+    }
+}
+
 impl Prepared {
     /// An operation, not looked for yet.
     #[inline]
@@ -93,22 +124,22 @@ impl Facts {
     /// The list that will be searched.
     #[inline]
     fn touch_lists(&self, claim: &Claim, hint: Hint) -> u32 {
-        let len = match claim {
+        match claim {
             Operation::JoinGroup { .. }
             | Operation::LeaveGroup { .. }
-            | Operation::CreateGroup(_) => hint
-                .user
-                .map_or(0, |slot| self.users.get(slot).groups.len()),
+            | Operation::CreateGroup(_) => {
+                let groups = |slot| self.users.get(slot).groups.touch(&self.pool);
+                hint.user.map_or(0, groups)
+            }
             Operation::AddFriend(_) | Operation::RemoveFriend { .. } => {
-                let friends = |slot| self.users.get(slot).friends.len();
+                let friends = |slot| self.users.get(slot).friends.touch(&self.pool);
                 hint.user.map_or(0, friends) ^ hint.friend.map_or(0, friends)
             }
             Operation::RegisterUser { .. }
             | Operation::DeleteUser { .. }
             | Operation::Login { .. }
             | Operation::DeleteGroup { .. } => 0,
-        };
-        u32::try_from(len).unwrap_or(0)
+        }
     }
 
     /// Touches the tables alone. For one operation that is enough: `decide` touches the records.
@@ -134,11 +165,14 @@ impl Facts {
         self.record_of(key)
     }
 
-    /// The registered user of a key: the hinted one if it is that.
+    /// The user of a key: the hinted one if it is that.
     #[inline]
-    pub(super) fn located_user(&self, hint: Option<Slot<User>>, key: Key) -> Option<Slot<User>> {
-        self.located_record(hint, key)
-            .filter(|slot| self.users.get(*slot).life == Life::Live)
+    pub(super) fn located_user(&self, hint: Option<Slot<User>>, key: Key) -> Found {
+        match self.located_record(hint, key) {
+            Some(slot) if self.users.get(slot).life == Life::Live => Found::User(slot),
+            Some(slot) => Found::Tombstone(slot),
+            None => Found::Nobody,
+        }
     }
 
     /// The group of a key: the hinted one if it is that.

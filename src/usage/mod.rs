@@ -14,6 +14,7 @@ mod facts;
 mod index;
 mod lists;
 mod locate;
+mod pool;
 mod record;
 mod report;
 mod sweep;

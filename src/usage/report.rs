@@ -78,7 +78,7 @@ impl Facts {
         let user = self.users.get(slot);
         Some(UserUsage {
             joined_groups: self.counting_groups(entitlements, slot),
-            friends: user.friends.live(&self.users).count() as u64,
+            friends: user.friends.live(&self.pool, &self.users).count() as u64,
             counted_today: user.logins.on(self.counts.day()),
         })
     }

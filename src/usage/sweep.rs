@@ -102,10 +102,10 @@ impl Facts {
                 let user = self.users.get_mut(slot);
                 let mut friends = std::mem::take(&mut user.friends);
                 if has_dead_groups {
-                    user.groups.drop_dead(&self.groups);
+                    user.groups.drop_dead(&mut self.pool, &self.groups);
                 }
                 if has_dead_users {
-                    friends.drop_dead(&self.users);
+                    friends.drop_dead(&mut self.pool, &self.users);
                 }
                 self.users.get_mut(slot).friends = friends;
             }

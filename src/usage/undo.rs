@@ -4,7 +4,6 @@
 //! rid of its dead: what died in the batch may live again.
 
 use super::arena::Slot;
-use super::edges::Edges;
 use super::facts::{Direction, Facts};
 use super::record::{Group, Life, Logins, User};
 use crate::admission::AppCounts;
@@ -18,8 +17,6 @@ pub(super) enum Undo {
     },
     UserRemoved {
         user: Slot<User>,
-        groups: Edges<Group>,
-        friends: Edges<User>,
     },
     LoggedIn {
         user: Slot<User>,
@@ -69,7 +66,11 @@ impl Facts {
 
     /// Keeps what the batch changed.
     pub(super) fn keep_batch(&mut self) {
-        self.undo = None;
+        for change in self.undo.take().unwrap_or_default() {
+            if let Undo::UserRemoved { user } = change {
+                self.clear_lists(user);
+            }
+        }
     }
 
     /// Takes back what the batch changed.
@@ -88,11 +89,7 @@ impl Facts {
     fn revert(&mut self, change: Undo) {
         match change {
             Undo::UserAdded { user, tombstone } => self.revert_user_added(user, tombstone),
-            Undo::UserRemoved {
-                user,
-                groups,
-                friends,
-            } => self.revert_user_removed(user, groups, friends),
+            Undo::UserRemoved { user } => self.revert_user_removed(user),
             Undo::LoggedIn { user, before } => self.users.get_mut(user).logins = before,
             Undo::EntryAdded { user, friend } => {
                 self.remove_friend_entry(user, friend);
@@ -130,17 +127,12 @@ impl Facts {
         self.users.release(user);
     }
 
-    fn revert_user_removed(
-        &mut self,
-        user: Slot<User>,
-        groups: Edges<Group>,
-        friends: Edges<User>,
-    ) {
+    fn revert_user_removed(&mut self, user: Slot<User>) {
         self.users.revive(user);
-        self.count_edges_of(user, &groups, &friends, Direction::In);
+        self.count_edges_of(user, Direction::In);
         let record = self.users.get_mut(user);
         let buried = record.life == Life::Gone;
-        (record.life, record.groups, record.friends) = (Life::Live, groups, friends);
+        record.life = Life::Live;
         if buried {
             let (key, users) = (record.key, &self.users);
             self.user_index
