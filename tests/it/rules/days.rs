@@ -96,6 +96,21 @@ fn logins_count_once_a_user_and_day() {
     ]);
 }
 
+/// DESIGN, Usage: a deleted user's logins are remembered for 32 days, one more than a login may be late: for a clock that
+/// jumps back over midnight.
+#[test]
+fn a_deleted_users_logins_outlive_every_late_login() {
+    play(&[(
+        "trap 15: deleted on the 32nd day after the login, then the clock jumps back",
+        "login u1 => ok
+         now 2026-04-03T00:00:01+08:00
+         delete u1 => ok
+         now 2026-04-02T23:59:59+08:00
+         login u1 at 2026-03-02T23:59:59+08:00 => ok
+         usage users=1 user-days=1 peak-dau=0",
+    )]);
+}
+
 #[test]
 fn the_days_net_is_created_less_deleted() {
     play(&[
