@@ -131,6 +131,10 @@ impl Metering {
             users: 0,
             peak_groups: 0,
         };
+        if self.days.is_empty() {
+            // Most of many small apps are seen on one day.
+            self.days.reserve_exact(1);
+        }
         self.days.insert(place, usage);
         if place > 0 && self.days.len() > usize::from(DAYS_KEPT) {
             self.days.pop_front();
@@ -163,6 +167,9 @@ impl Metering {
             peak_dau: 0,
             peak_groups: 0,
         };
+        if self.months.is_empty() {
+            self.months.reserve_exact(1);
+        }
         self.months.insert(place, usage);
         if place > 0 && self.months.len() > MONTHS_KEPT {
             self.months.remove(0);

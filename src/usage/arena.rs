@@ -11,7 +11,7 @@ use prefetch_index::prefetch_index;
 /// Records in a chunk.
 const CHUNK: usize = 1024;
 /// Records that the first chunk starts with: an app with few users costs little.
-const FIRST: usize = 4;
+const FIRST: usize = 2;
 /// Most records that an arena holds.
 pub(super) const SLOTS_MAX: u64 = 1 << 31;
 
@@ -93,19 +93,32 @@ impl<T> Pile<T> {
 /// Records of one kind, each marked dead or not. A dead record keeps its slot until it is released.
 pub(super) struct Arena<T> {
     chunks: Vec<Vec<T>>,
+    /// Made when something dies: most small apps do without.
+    dead: Option<Box<Dead<T>>>,
+}
+
+struct Dead<T> {
     /// One bit a slot, as far as anything ever died: scans of a list look here, not at the records.
-    dead: Vec<u64>,
-    dead_count: usize,
+    marks: Vec<u64>,
+    count: usize,
     released: Pile<T>,
+}
+
+impl<T> Default for Dead<T> {
+    fn default() -> Self {
+        Self {
+            marks: Vec::new(),
+            count: 0,
+            released: Pile::default(),
+        }
+    }
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
         Self {
-            chunks: Vec::new(),
-            dead: Vec::new(),
-            dead_count: 0,
-            released: Pile::default(),
+            chunks: Vec::with_capacity(1),
+            dead: None,
         }
     }
 }
@@ -146,7 +159,7 @@ impl<T> Arena<T> {
 
     /// Puts a record in a slot: a released one if there is one.
     pub(super) fn insert(&mut self, record: T) -> Slot<T> {
-        if let Some(slot) = self.released.pop() {
+        if let Some(slot) = self.dead.as_mut().and_then(|dead| dead.released.pop()) {
             self.revive(slot);
             *self.get_mut(slot) = record;
             return slot;
@@ -172,47 +185,52 @@ impl<T> Arena<T> {
     /// Gives a slot back that nothing points to.
     pub(super) fn release(&mut self, slot: Slot<T>) {
         self.mark_dead(slot);
-        self.released.push(slot);
+        self.dead.get_or_insert_default().released.push(slot);
     }
 
     /// Marks the record of a slot dead.
     pub(super) fn mark_dead(&mut self, slot: Slot<T>) {
-        let word = slot.place() / 64;
-        if word >= self.dead.len() {
-            self.dead.resize(word + 1, 0);
+        let dead = self.dead.get_or_insert_default();
+        let (word, bit) = (slot.place() / 64, 1 << (slot.place() % 64));
+        if word >= dead.marks.len() {
+            dead.marks.resize(word + 1, 0);
         }
-        let bit = 1 << (slot.place() % 64);
-        if let Some(word) = self.dead.get_mut(word)
-            && *word & bit == 0
+        if let Some(marks) = dead.marks.get_mut(word)
+            && *marks & bit == 0
         {
-            *word |= bit;
-            self.dead_count += 1;
+            *marks |= bit;
+            dead.count += 1;
         }
     }
 
     /// Takes the mark off again.
     pub(super) fn revive(&mut self, slot: Slot<T>) {
         let bit = 1 << (slot.place() % 64);
-        if let Some(word) = self.dead.get_mut(slot.place() / 64)
-            && *word & bit != 0
+        if let Some(dead) = &mut self.dead
+            && let Some(marks) = dead.marks.get_mut(slot.place() / 64)
+            && *marks & bit != 0
         {
-            *word &= !bit;
-            self.dead_count -= 1;
+            *marks &= !bit;
+            dead.count -= 1;
         }
     }
 
     /// Whether the record of a slot is marked dead.
     #[inline]
     pub(super) fn is_dead(&self, slot: Slot<T>) -> bool {
-        self.dead
-            .get(slot.place() / 64)
-            .is_some_and(|word| word >> (slot.place() % 64) & 1 == 1)
+        let marks = self
+            .dead
+            .as_ref()
+            .and_then(|dead| dead.marks.get(slot.place() / 64));
+        marks.is_some_and(|marks| marks >> (slot.place() % 64) & 1 == 1)
     }
 
     /// Whether a list can point to something dead: there are dead records that are not released.
     #[inline]
     pub(super) fn has_dead(&self) -> bool {
-        self.dead_count > self.released.len()
+        self.dead
+            .as_ref()
+            .is_some_and(|dead| dead.count > dead.released.len())
     }
 }
 

@@ -103,23 +103,22 @@ impl Facts {
     #[inline]
     fn prefetch_tables(&self, claim: &Claim) {
         let (user, friend, group) = keys(claim);
-        user.into_iter()
-            .chain(friend)
-            .for_each(|key| self.user_index.prefetch(key));
-        group
-            .into_iter()
-            .for_each(|key| self.group_index.prefetch(key));
+        for key in user.into_iter().chain(friend) {
+            self.user_index.prefetch(key);
+        }
+        if let Some(key) = group {
+            self.group_index.prefetch(key);
+        }
     }
 
     #[inline]
     fn prefetch_records(&self, hint: Hint) {
-        hint.user
-            .into_iter()
-            .chain(hint.friend)
-            .for_each(|slot| self.users.prefetch(slot));
-        hint.group
-            .into_iter()
-            .for_each(|slot| self.groups.prefetch(slot));
+        for slot in hint.user.into_iter().chain(hint.friend) {
+            self.users.prefetch(slot);
+        }
+        if let Some(slot) = hint.group {
+            self.groups.prefetch(slot);
+        }
     }
 
     /// The lists that will be searched.
@@ -134,8 +133,9 @@ impl Facts {
                 }
             }
             Operation::AddFriend(_) | Operation::RemoveFriend { .. } => {
-                let users = hint.user.into_iter().chain(hint.friend);
-                users.for_each(|slot| self.users.get(slot).friends.prefetch(&self.pool));
+                for slot in hint.user.into_iter().chain(hint.friend) {
+                    self.users.get(slot).friends.prefetch(&self.pool);
+                }
             }
             Operation::RegisterUser { .. }
             | Operation::DeleteUser { .. }

@@ -39,7 +39,7 @@ pub(super) struct Pool {
 impl Default for Pool {
     fn default() -> Self {
         Self {
-            chunks: Vec::new(),
+            chunks: Vec::with_capacity(1),
             free: [NONE; CHUNK_ORDER as usize + 1],
             unused: Vec::new(),
         }
@@ -299,9 +299,9 @@ mod tests {
                 .iter_mut()
                 .for_each(|covered| *covered += 1);
         };
-        taken
-            .iter()
-            .for_each(|(start, order)| cover(*start, *order));
+        for (start, order) in taken {
+            cover(*start, *order);
+        }
         for order in 0..=CHUNK_ORDER {
             let (mut before, mut start) = (NONE, pool.first_free(order));
             while start != NONE {

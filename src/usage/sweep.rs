@@ -14,10 +14,16 @@ use crate::time::Day;
 const VISITS: u32 = 2;
 /// Fewer dead than this, or than an eighth of the users, are not worth a pass.
 const DEAD_MIN: usize = 1_024;
+/// Slots of each kind released at an operation, when a pass is done.
+const RELEASES: usize = 64;
 
-/// What is dead and not yet released, and how far the pass under way has come.
+/// What is dead and not yet released, and how far the pass under way has come. Made when something dies: most small apps do
+/// without.
 #[derive(Default)]
-pub(super) struct Sweep {
+pub(super) struct Sweep(Option<Box<Work>>);
+
+#[derive(Default)]
+struct Work {
     /// Dead before the pass under way began: released when it ends.
     users: Pile<User>,
     groups: Pile<Group>,
@@ -30,22 +36,41 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
+    fn work(&mut self) -> &mut Work {
+        self.0.get_or_insert_default()
+    }
+
     pub(super) fn bury_user(&mut self, slot: Slot<User>) {
-        self.new_users.push(slot);
+        self.work().new_users.push(slot);
     }
 
     pub(super) fn bury_group(&mut self, slot: Slot<Group>) {
-        self.new_groups.push(slot);
+        self.work().new_groups.push(slot);
     }
 
     /// Takes the last burial of a user back.
     pub(super) fn exhume_user(&mut self) {
-        self.new_users.pop();
+        self.work().new_users.pop();
     }
 
     /// Takes the last burial of a group back.
     pub(super) fn exhume_group(&mut self) {
-        self.new_groups.pop();
+        self.work().new_groups.pop();
+    }
+}
+
+impl Work {
+    /// Begins a pass over all users if one is due: enough has died, or it is the day's first and there are tombstones.
+    fn begin_pass(&mut self, day: Day, users: u32, tombstones: bool) -> Option<(u32, u32)> {
+        let buried = self.new_users.len() + self.new_groups.len();
+        let worth_it = buried >= DEAD_MIN && buried >= users as usize / 8;
+        if !worth_it && (!tombstones || self.last_day == Some(day)) {
+            return None;
+        }
+        self.users = std::mem::take(&mut self.new_users);
+        self.groups = std::mem::take(&mut self.new_groups);
+        self.last_day = Some(day);
+        Some((0, users))
     }
 }
 
@@ -53,39 +78,29 @@ impl Facts {
     /// A step of the sweep, before an operation.
     #[inline]
     pub(super) fn sweep_step(&mut self) {
-        if self.sweep.pass.is_some() || self.is_pass_due() {
+        if self.sweep.0.is_some() || self.tombstones > 0 {
             self.sweep_users();
         }
     }
 
-    #[inline]
-    fn is_pass_due(&self) -> bool {
-        let sweep = &self.sweep;
-        let buried = sweep.new_users.len() + sweep.new_groups.len();
-        // Tombstones fall with the day: one pass a day is for them.
-        let tombstones_due = self.tombstones > 0 && sweep.last_day != Some(self.counts.day());
-        tombstones_due || (buried >= DEAD_MIN && buried >= self.users.len() as usize / 8)
-    }
-
-    #[cold]
     fn sweep_users(&mut self) {
-        let (next, end) = self.sweep.pass.unwrap_or_else(|| self.begin_pass());
+        let (day, users) = (self.counts.day(), self.users.len());
+        let tombstones = self.tombstones > 0;
+        let work = self.sweep.work();
+        let Some((next, end)) = work
+            .pass
+            .or_else(|| work.begin_pass(day, users, tombstones))
+        else {
+            return;
+        };
         let stop = next.saturating_add(VISITS).min(end);
+        work.pass = Some((stop, end));
         for number in next..stop {
             self.visit(Slot::from_number(number));
         }
-        self.sweep.pass = Some((stop, end));
         if stop == end {
             self.release_some();
         }
-    }
-
-    fn begin_pass(&mut self) -> (u32, u32) {
-        let sweep = &mut self.sweep;
-        sweep.users = std::mem::take(&mut sweep.new_users);
-        sweep.groups = std::mem::take(&mut sweep.new_groups);
-        sweep.last_day = Some(self.counts.day());
-        (0, self.users.len())
     }
 
     fn visit(&mut self, slot: Slot<User>) {
@@ -117,20 +132,17 @@ impl Facts {
 
     /// Every list has been visited: releases slots, a bounded number at a time, and ends the pass when none is left.
     fn release_some(&mut self) {
-        for _ in 0..64 {
-            let Some(slot) = self.sweep.users.pop() else {
-                break;
-            };
-            self.users.release(slot);
+        let work = self.sweep.work();
+        for _ in 0..RELEASES {
+            if let Some(slot) = work.users.pop() {
+                self.users.release(slot);
+            }
+            if let Some(slot) = work.groups.pop() {
+                self.groups.release(slot);
+            }
         }
-        for _ in 0..64 {
-            let Some(slot) = self.sweep.groups.pop() else {
-                break;
-            };
-            self.groups.release(slot);
-        }
-        if self.sweep.users.is_empty() && self.sweep.groups.is_empty() {
-            self.sweep.pass = None;
+        if work.users.is_empty() && work.groups.is_empty() {
+            work.pass = None;
         }
     }
 }
