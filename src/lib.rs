@@ -48,3 +48,8 @@ pub mod config;
 pub mod trace;
 
 pub mod cli;
+
+/// The README's example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -31,7 +31,7 @@ pub struct Remedy {
     pub edition: Option<Box<str>>,
     /// The add-on to have and the value to set, if one is needed.
     pub add_on: Option<(AddOn, Bound)>,
-    /// What it costs a month more than the present edition does.
+    /// What it costs a month more than what the app has now.
     pub monthly_price: Money,
     /// The price's currency.
     pub currency: Box<str>,
@@ -179,19 +179,36 @@ fn remedy(reached: &Reached, entitlements: &Entitlements) -> Option<Remedy> {
         Source::Override(_) | Source::GroupType | Source::Budget => return None,
     }
     let catalog = &*entitlements.catalog;
-    let present = entitlements.edition();
+    let paid = match reached.source {
+        Source::AddOn(add_on) => tier_price(catalog, entitlements.edition, add_on, reached.bound),
+        _ => Money::ZERO,
+    };
+    let present = entitlements.edition().monthly_price;
     let offers = catalog.editions().filter_map(|(id, edition)| {
-        let more = edition.monthly_price.minus_or_zero(present.monthly_price);
+        // A cheaper edition would take other things away: it is no remedy.
+        if edition.monthly_price < present {
+            return None;
+        }
         let (add_on, price) = cheapest(catalog, id, limit, reached.used)?;
         let stays = id == entitlements.edition;
+        let whole = edition.monthly_price.plus(price);
         Some(Remedy {
             edition: (!stays).then(|| edition.name.clone()),
             add_on,
-            monthly_price: more.plus(price),
+            monthly_price: whole.minus_or_zero(present.plus(paid)),
             currency: catalog.currency.clone(),
         })
     });
     offers.min_by_key(|offer| offer.monthly_price)
+}
+
+/// What an add-on costs at a value: the smallest tier that covers it.
+fn tier_price(catalog: &Catalog, edition: EditionId, add_on: AddOn, value: Bound) -> Money {
+    let covers = |top: Option<Bound>| top.is_none_or(|top| value <= top);
+    let tier = catalog
+        .tiers(add_on, edition)
+        .find(|tier| covers(tier.up_to));
+    tier.map_or(Money::ZERO, |tier| tier.price)
 }
 
 /// What an edition needs so that a limit has room for one more: nothing, or the cheapest tier of an add-on.

@@ -169,7 +169,8 @@ impl<'a> Judge<'a> {
             subject: Subject::App,
             used: facts.day_users,
             adds: u64::from(!facts.counted),
-            day: Some(facts.day),
+            // A late login's day is over: it resets no more.
+            day: (facts.day >= app.day()).then_some(facts.day),
         })?;
         Ok(Step::Change)
     }

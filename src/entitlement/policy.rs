@@ -113,7 +113,8 @@ pub struct Entries {
     pub edges: u64,
 }
 
-/// The gateway's budgets of memory, in entries.
+/// The gateway's budgets of memory, in entries. Beyond 2^31 of a kind for one app, and 2^26 on a list, no budget counts:
+/// that is what an app can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budgets {
     /// For one app.

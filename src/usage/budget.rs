@@ -35,30 +35,32 @@ impl Totals {
         }
     }
 
-    /// Takes `need` entries for an app that holds `held`, or says which kind has no room.
+    /// Lets an app that holds `held` have `need` more, of which `more` are to be taken from all apps' budget; or says which
+    /// kind has no room.
     #[inline]
     pub(super) fn reserve(
         &self,
         budgets: &Budgets,
         held: &Entries,
         need: &Entries,
+        more: &Entries,
     ) -> Result<(), Denial> {
         let Budgets {
             per_app, in_all, ..
         } = budgets;
-        fits(held.users, need.users, per_app.users.min(SLOTS_MAX))?;
-        fits(held.groups, need.groups, per_app.groups.min(SLOTS_MAX))?;
+        fits(held.users, need.users, per_app.users)?;
+        fits(held.groups, need.groups, per_app.groups)?;
         fits(held.edges, need.edges, per_app.edges)?;
-        take(&self.users, need.users, in_all.users)?;
-        let groups = take(&self.groups, need.groups, in_all.groups);
+        take(&self.users, more.users, in_all.users)?;
+        let groups = take(&self.groups, more.groups, in_all.groups);
         if let Err(denial) = groups {
-            give(&self.users, need.users);
+            give(&self.users, more.users);
             return Err(denial);
         }
-        let edges = take(&self.edges, need.edges, in_all.edges);
+        let edges = take(&self.edges, more.edges, in_all.edges);
         if let Err(denial) = edges {
-            give(&self.users, need.users);
-            give(&self.groups, need.groups);
+            give(&self.users, more.users);
+            give(&self.groups, more.groups);
             return Err(denial);
         }
         Ok(())
@@ -83,6 +85,7 @@ pub(super) fn list_fits(len: u64, budget: u64, subject: Subject) -> Result<(), D
 }
 
 fn fits(held: u64, adds: u64, budget: u64) -> Result<(), Denial> {
+    let budget = budget.min(SLOTS_MAX);
     if adds == 0 || held.saturating_add(adds) <= budget {
         Ok(())
     } else {

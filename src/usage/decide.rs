@@ -330,17 +330,25 @@ impl Facts {
         groups: u64,
         edges: u64,
     ) -> Result<(), Denial> {
-        let need = Entries {
-            users,
-            groups,
-            edges,
+        let (held, need) = (
+            self.held(),
+            Entries {
+                users,
+                groups,
+                edges,
+            },
+        );
+        // What an earlier operation of the batch gave up is still charged to the app: that first.
+        let more = Entries {
+            users: users.saturating_sub(self.charged.users - held.users),
+            groups: groups.saturating_sub(self.charged.groups - held.groups),
+            edges: edges.saturating_sub(self.charged.edges - held.edges),
         };
-        context
-            .totals
-            .reserve(&context.entitlements.budgets, &self.held(), &need)?;
-        self.charged.users += users;
-        self.charged.groups += groups;
-        self.charged.edges += edges;
+        let budgets = &context.entitlements.budgets;
+        context.totals.reserve(budgets, &held, &need, &more)?;
+        self.charged.users += more.users;
+        self.charged.groups += more.groups;
+        self.charged.edges += more.edges;
         Ok(())
     }
 }

@@ -14,6 +14,9 @@ const SCAN_MAX: usize = 64;
 /// Bits of [`Edges::size`] for the block's order; the length stands above.
 const ORDER_BITS: u32 = 5;
 
+/// Most edges on a list.
+pub(super) const EDGES_MAX: u64 = 1 << 26;
+
 /// Where an edge is, or else where it belongs.
 pub(super) type Place = Result<usize, usize>;
 

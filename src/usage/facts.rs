@@ -152,6 +152,7 @@ impl Facts {
             self.sweep.bury_user(slot);
         }
         self.counts.users -= 1;
+        self.sweep.edges_died(self.users.get(slot).listed_by);
         self.count_edges_of(slot, Direction::Out);
         if self.undo.is_some() {
             self.note(Undo::UserRemoved { user: slot });
@@ -269,6 +270,7 @@ impl Facts {
         self.groups.mark_dead(slot);
         self.group_index.remove(key, slot);
         self.sweep.bury_group(slot);
+        self.sweep.edges_died(members);
         self.counts.memberships -= u64::from(members);
         self.counts.group_deleted(kind);
         self.note(Undo::GroupRemoved { group: slot });

@@ -6,6 +6,7 @@
 use super::arena::Slot;
 use super::budget::list_fits;
 use super::decide::Context;
+use super::edges::EDGES_MAX;
 use super::facts::Facts;
 use super::record::{Group, User};
 use crate::admission::{Denial, FriendFacts, Subject};
@@ -143,8 +144,9 @@ fn suffices(limit: &Limit, length: u64) -> bool {
 fn list_budget(entitlements: &Entitlements, limit: LimitName) -> u64 {
     let budget = entitlements.budgets.edges_per_list;
     let limit = entitlements.limit(limit);
-    match (limit.enforcement, limit.bound.finite()) {
+    let bound = match (limit.enforcement, limit.bound.finite()) {
         (Enforcement::Enforce, Some(bound)) => bound.max(budget),
         (Enforcement::Shadow | Enforcement::Off, _) | (Enforcement::Enforce, None) => budget,
-    }
+    };
+    bound.min(EDGES_MAX)
 }

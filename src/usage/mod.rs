@@ -70,7 +70,7 @@ impl Facts {
         decisions: &mut Vec<Decision>,
     ) -> bool {
         self.advance_to(context.entitlements.zone.day(context.now));
-        for _ in 0..batch.len().min(LOCATED_TOGETHER) {
+        for _ in 0..batch.len() {
             self.sweep_step();
         }
         let may_be_undone = context.mode == Mode::DryRun || commit == Commit::AllOrNothing;

@@ -8,12 +8,15 @@
 use super::arena::{Pile, Slot};
 use super::facts::Facts;
 use super::record::{Group, Life, User};
+use crate::admission::AppCounts;
 use crate::time::Day;
 
 /// Users visited at an operation, while a pass is under way.
 const VISITS: u32 = 2;
 /// Fewer dead than this, or than an eighth of the users, are not worth a pass.
 const DEAD_MIN: usize = 1_024;
+/// Fewer edges to what is dead than this, or than a quarter of the living ones, are not worth a pass.
+const DEAD_EDGES_MIN: u64 = 65_536;
 /// Slots of each kind released at an operation, when a pass is done.
 const RELEASES: usize = 64;
 
@@ -33,9 +36,22 @@ struct Work {
     /// The next user to visit, and the first not to.
     pass: Option<(u32, u32)>,
     last_day: Option<Day>,
+    /// Edges that led to what has died since the pass under way began.
+    dead_edges: u64,
 }
 
 impl Sweep {
+    /// So many edges lead to something that just died.
+    pub(super) fn edges_died(&mut self, edges: u32) {
+        self.work().dead_edges += u64::from(edges);
+    }
+
+    /// It lives again: its death is undone.
+    pub(super) fn edges_revived(&mut self, edges: u32) {
+        let dead = &mut self.work().dead_edges;
+        *dead = dead.saturating_sub(u64::from(edges));
+    }
+
     fn work(&mut self) -> &mut Work {
         self.0.get_or_insert_default()
     }
@@ -60,16 +76,25 @@ impl Sweep {
 }
 
 impl Work {
-    /// Begins a pass over all users if one is due: enough has died, or it is the day's first and there are tombstones.
-    fn begin_pass(&mut self, day: Day, users: u32, tombstones: bool) -> Option<(u32, u32)> {
+    /// Begins a pass over all users if one is due: enough has died, or enough edges lead to it, or it is the day's first and
+    /// there are tombstones.
+    fn begin_pass(
+        &mut self,
+        counts: &AppCounts,
+        users: u32,
+        tombstones: u64,
+    ) -> Option<(u32, u32)> {
         let buried = self.new_users.len() + self.new_groups.len();
-        let worth_it = buried >= DEAD_MIN && buried >= users as usize / 8;
-        if !worth_it && (!tombstones || self.last_day == Some(day)) {
+        let many_dead = buried >= DEAD_MIN && buried >= users as usize / 8;
+        let many_edges = self.dead_edges >= DEAD_EDGES_MIN && self.dead_edges >= counts.edges() / 4;
+        let daily = tombstones > 0 && self.last_day != Some(counts.day());
+        if !(many_dead || many_edges || daily) {
             return None;
         }
         self.users = std::mem::take(&mut self.new_users);
         self.groups = std::mem::take(&mut self.new_groups);
-        self.last_day = Some(day);
+        self.dead_edges = 0;
+        self.last_day = Some(counts.day());
         Some((0, users))
     }
 }
@@ -84,12 +109,11 @@ impl Facts {
     }
 
     fn sweep_users(&mut self) {
-        let (day, users) = (self.counts.day(), self.users.len());
-        let tombstones = self.tombstones > 0;
+        let (users, tombstones) = (self.users.len(), self.tombstones);
         let work = self.sweep.work();
         let Some((next, end)) = work
             .pass
-            .or_else(|| work.begin_pass(day, users, tombstones))
+            .or_else(|| work.begin_pass(&self.counts, users, tombstones))
         else {
             return;
         };

@@ -107,6 +107,7 @@ impl Facts {
                 self.group_index
                     .insert(key, group, |slot| groups.get(slot).key);
                 self.sweep.exhume_group();
+                self.sweep.edges_revived(self.groups.get(group).members);
             }
             Undo::Joined { user, group } => {
                 self.remove_membership(user, group);
@@ -130,6 +131,7 @@ impl Facts {
 
     fn revert_user_removed(&mut self, user: Slot<User>) {
         self.users.revive(user);
+        self.sweep.edges_revived(self.users.get(user).listed_by);
         self.count_edges_of(user, Direction::In);
         let record = self.users.get_mut(user);
         let buried = record.life == Life::Gone;
