@@ -116,12 +116,6 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What is in force.
-    #[inline]
-    pub const fn entitlements(&self) -> &'a Entitlements {
-        self.entitlements
-    }
-
     /// The app's state, checked before everything else. RECORD passes a suspension, nothing passes an end.
     #[inline]
     pub fn app_state(&self, now: Timestamp, adds: bool) -> Result<(), Denial> {
@@ -136,7 +130,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether unknown users and groups are taken in.
-    pub const fn adopts(&self) -> bool {
+    const fn adopts(&self) -> bool {
         matches!(self.mode, Mode::Record) || self.entitlements.adopt_unknown
     }
 
