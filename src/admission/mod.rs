@@ -157,14 +157,13 @@ impl<'a> Judge<'a> {
             return Ok(Step::Unchanged);
         }
         self.users(app, u64::from(!facts.known))?;
-        self.room(Count {
-            limit: LimitName::DailyUsers,
-            reason: Reason::TrialDauLimit,
-            subject: Subject::App,
-            used: facts.day_users,
-            adds: u64::from(!facts.counted),
-            day: Some(facts.day),
-        })?;
+        let adds = u64::from(!facts.counted);
+        self.room_in_app(
+            LimitName::DailyUsers,
+            facts.day_users,
+            adds,
+            Some(facts.day),
+        )?;
         Ok(Step::Change)
     }
 
@@ -207,23 +206,8 @@ impl<'a> Judge<'a> {
         }
         self.joined(facts.kind, facts.owner_joined.unwrap_or(0))?;
         self.type_limits(app, facts.kind)?;
-        let net = app.net();
-        self.room(Count {
-            limit: LimitName::DailyGroups,
-            reason: Reason::DailyGroupLimit,
-            subject: Subject::App,
-            used: net.max(0).unsigned_abs(),
-            adds: u64::from(net >= 0),
-            day: Some(app.day()),
-        })?;
-        self.room(Count {
-            limit: LimitName::Groups,
-            reason: Reason::TrialGroupLimit,
-            subject: Subject::App,
-            used: app.groups,
-            adds: 1,
-            day: None,
-        })?;
+        self.room_in_net(LimitName::DailyGroups, app.net(), app.day())?;
+        self.room_in_app(LimitName::Groups, app.groups, 1, None)?;
         Ok(Step::Change)
     }
 
@@ -258,14 +242,7 @@ impl<'a> Judge<'a> {
     }
 
     fn users(&mut self, app: &AppCounts, adds: u64) -> Result<(), Denial> {
-        self.room(Count {
-            limit: LimitName::MaxUsers,
-            reason: Reason::UserLimit,
-            subject: Subject::App,
-            used: app.users,
-            adds,
-            day: None,
-        })
+        self.room_in_app(LimitName::MaxUsers, app.users, adds, None)
     }
 
     /// An unknown user is refused, or taken in by registering: the limit on users applies.
@@ -342,27 +319,36 @@ impl<'a> Judge<'a> {
             return Ok(());
         };
         if let Some(limit) = kind.existing_limit {
-            self.room(Count {
-                limit,
-                reason: reason_of(limit),
-                subject: Subject::App,
-                used: app.groups_of(id),
-                adds: 1,
-                day: None,
-            })?;
+            self.room_in_app(limit, app.groups_of(id), 1, None)?;
         }
         if let Some(limit) = kind.daily_limit {
-            let net = app.net_of(id);
-            self.room(Count {
-                limit,
-                reason: reason_of(limit),
-                subject: Subject::App,
-                used: net.max(0).unsigned_abs(),
-                adds: u64::from(net >= 0),
-                day: Some(app.day()),
-            })?;
+            self.room_in_net(limit, app.net_of(id), app.day())?;
         }
         Ok(())
+    }
+
+    /// Room for one more in a day's net number. Below 0 nothing that counts is added.
+    fn room_in_net(&mut self, limit: LimitName, net: i64, day: Day) -> Result<(), Denial> {
+        let used = net.max(0).unsigned_abs();
+        self.room_in_app(limit, used, u64::from(net >= 0), Some(day))
+    }
+
+    #[inline]
+    fn room_in_app(
+        &mut self,
+        limit: LimitName,
+        used: u64,
+        adds: u64,
+        day: Option<Day>,
+    ) -> Result<(), Denial> {
+        self.room(Count {
+            limit,
+            reason: reason_of(limit),
+            subject: Subject::App,
+            used,
+            adds,
+            day,
+        })
     }
 
     #[inline]
