@@ -217,8 +217,7 @@ impl Catalog {
 
     /// The type of that name or alias.
     pub fn group_type_named(&self, name: &str) -> Option<&GroupType> {
-        self.group_types()
-            .find(|kind| &*kind.name == name || kind.aliases.iter().any(|alias| &**alias == name))
+        self.group_types().find(|kind| kind.is_named(name))
     }
 
     /// A type by its code.
