@@ -183,7 +183,7 @@ fn remedy(reached: &Reached, entitlements: &Entitlements) -> Option<Remedy> {
     let offers = catalog.editions().filter_map(|(id, edition)| {
         let more = edition.monthly_price.minus_or_zero(present.monthly_price);
         let (add_on, price) = cheapest(catalog, id, limit, reached.used)?;
-        let stays = id == entitlements.edition;
+        let stays = id == entitlements.edition_id;
         Some(Remedy {
             edition: (!stays).then(|| edition.name.clone()),
             add_on,

@@ -72,7 +72,7 @@ pub struct Entitlements {
     /// The catalog they come from.
     pub catalog: Arc<Catalog>,
     /// The edition, of that catalog.
-    pub edition: EditionId,
+    pub edition_id: EditionId,
     /// From when on the service does not stand.
     pub standing: Standing,
     /// The instant from which they must be resolved anew: an override or a rule expires.
@@ -107,12 +107,12 @@ impl Terms {
         now: Timestamp,
         revision: u64,
     ) -> Option<Entitlements> {
-        let edition = self.catalog.edition_id(&plan.edition)?;
+        let edition_id = self.catalog.edition_id(&plan.edition)?;
         let rules = self.policy.for_app(app, &plan.edition);
         let limits = PerLimit::from_fn(|name| {
             let (bound, source) = match rules.in_force(Topic::Override(name), now) {
                 Some((scope, Setting::Bound(bound))) => (bound, Source::Override(scope)),
-                _ => sold(&self.catalog, edition, plan, name),
+                _ => sold(&self.catalog, edition_id, plan, name),
             };
             let enforcement = match rules.in_force(Topic::Enforcement(name), now) {
                 Some((_, Setting::Enforcement(enforcement))) => enforcement,
@@ -128,7 +128,7 @@ impl Terms {
         Some(Entitlements {
             revision,
             catalog: Arc::clone(&self.catalog),
-            edition,
+            edition_id,
             standing,
             valid_until: rules.next_expiry(now),
             adopt_unknown: matches!(adopt, Some((_, Setting::Adopt(true)))),
@@ -208,6 +208,6 @@ impl Entitlements {
 
     /// The edition.
     pub fn edition(&self) -> &Edition {
-        self.catalog.edition(self.edition)
+        self.catalog.edition(self.edition_id)
     }
 }
