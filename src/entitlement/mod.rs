@@ -156,19 +156,14 @@ fn sold(catalog: &Catalog, edition: EditionId, plan: &Plan, name: LimitName) -> 
             .map(|v| (AddOn::JoinedGroups, v)),
         _ => None,
     };
-    match chosen {
-        Some((add_on, value)) if value > default => {
-            let covers = |top: Option<Bound>| top.is_none_or(|top| value <= top);
-            if catalog
-                .tiers(add_on, edition)
-                .any(|tier| covers(tier.up_to))
-            {
-                (value, Source::AddOn(add_on))
-            } else {
-                (default, Source::Edition)
-            }
-        }
-        _ => (default, Source::Edition),
+    let is_sold = |(add_on, value): &(AddOn, Bound)| {
+        catalog
+            .tiers(*add_on, edition)
+            .any(|tier| tier.up_to.is_none_or(|top| *value <= top))
+    };
+    match chosen.filter(|(_, value)| *value > default).filter(is_sold) {
+        Some((add_on, value)) => (value, Source::AddOn(add_on)),
+        None => (default, Source::Edition),
     }
 }
 

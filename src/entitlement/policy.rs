@@ -185,12 +185,9 @@ pub struct AppRules<'a>([(Scope, Option<&'a BTreeMap<Topic, Rule>>); 3]);
 impl AppRules<'_> {
     /// The nearest rule on a topic that has not expired.
     pub fn in_force(&self, topic: Topic, now: Timestamp) -> Option<(Scope, Setting)> {
-        let nearest_first = self
-            .0
-            .iter()
-            .filter_map(|(scope, rules)| Some((*scope, rules.as_ref()?)));
+        let nearest_first = self.0.iter();
         nearest_first
-            .filter_map(|(scope, rules)| Some((scope, rules.get(&topic)?)))
+            .filter_map(|(scope, rules)| Some((*scope, rules.as_ref()?.get(&topic)?)))
             .find(|(_, rule)| now < rule.expires)
             .map(|(scope, rule)| (scope, rule.setting))
     }
