@@ -108,17 +108,8 @@ impl Facts {
         let user = self.users.get(slot);
         match user.life {
             Life::Live => {
-                let (has_dead_users, has_dead_groups) =
-                    (self.users.has_dead(), self.groups.has_dead());
-                let user = self.users.get_mut(slot);
-                let mut friends = std::mem::take(&mut user.friends);
-                if has_dead_groups {
-                    user.groups.drop_dead(&mut self.pool, &self.groups);
-                }
-                if has_dead_users {
-                    friends.drop_dead(&mut self.pool, &self.users);
-                }
-                self.users.get_mut(slot).friends = friends;
+                self.drop_dead_groups(slot);
+                self.drop_dead_friends(slot);
             }
             Life::Tombstone if !user.logins.any_recent(day) => {
                 self.user_index.remove(user.key, slot);
