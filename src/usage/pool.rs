@@ -100,7 +100,7 @@ impl Pool {
         }
     }
 
-    /// The same, to change.
+    /// The entries from a block's first one on, to change.
     #[inline]
     pub(super) fn block_mut(&mut self, start: Start) -> &mut [u32] {
         let (chunk, unit) = split(start);
