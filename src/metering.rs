@@ -41,6 +41,7 @@ pub struct MonthUsage {
 pub struct Metering {
     days: VecDeque<DayUsage>,
     months: Vec<MonthUsage>,
+    /// The last month into which groups were carried.
     begun: Option<Month>,
     user_days: u64,
 }

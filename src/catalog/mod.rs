@@ -146,10 +146,10 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog from its parts, which `config` has checked: at least one edition (the first is every new app's), at most
-    /// 255; tiers in ascending order of `up_to` for each add-on and edition; one type for each code, `assumed` among them.
+    /// A catalog from its parts, which `config` has checked.
     ///
-    /// Nothing if a part breaks that.
+    /// Nothing unless there are 1 to 255 editions (the first is every new app's), tiers only for them, and at most one type
+    /// for each code, `assumed` among them. Taken on trust: the tiers of an add-on and edition ascend by `up_to`.
     pub fn new(
         currency: Box<str>,
         editions: Vec<Edition>,
