@@ -1,7 +1,7 @@
 //! Admission rules: may this user, friend, member, group, room or login be added? (RULES, section 2)
 //!
 //! Pure: no clock, no I/O, no memory of its own. The caller shows what it knows (counts, who is known, what is already so),
-//! the [`Judge`] answers. A denial is a value, not an error. Invariant: the order of checks is that of the functions here,
+//! the `Judge` answers. A denial is a value, not an error. Invariant: the order of checks is that of the functions here,
 //! so that one reason is always the reported one; budgets come after them, in `usage`.
 
 mod counts;
@@ -9,7 +9,7 @@ mod explain;
 mod operation;
 mod verdict;
 
-pub use counts::AppCounts;
+pub(crate) use counts::AppCounts;
 pub use explain::{Explanation, Remedy, explain};
 pub use operation::{
     EARLY_LOGIN_MS_MAX, InvalidOperation, LATE_LOGIN_MS_MAX, LoginTime, Mode, NewFriendship,
@@ -24,7 +24,7 @@ use crate::time::{Day, Timestamp};
 
 /// What is to be done about an operation that is not denied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// It is already so.
     Unchanged,
     /// Do it; who or what is unknown is taken in first.
@@ -32,41 +32,41 @@ pub enum Step {
 }
 
 /// What to do, or why not.
-pub type Ruling = Result<Step, Denial>;
+pub(crate) type Ruling = Result<Step, Denial>;
 
 /// What is known about a login.
-pub struct LoginFacts {
+pub(crate) struct LoginFacts {
     /// Whether the user is registered.
-    pub known: bool,
+    pub(crate) known: bool,
     /// Whether the user is among the day's distinct users.
-    pub counted: bool,
+    pub(crate) counted: bool,
     /// The day.
-    pub day: Day,
+    pub(crate) day: Day,
     /// Distinct users of that day.
-    pub day_users: u64,
+    pub(crate) day_users: u64,
 }
 
 /// What is known about one side of a friendship.
-pub struct FriendFacts {
+pub(crate) struct FriendFacts {
     /// Friends on the list; nothing for an unknown user.
-    pub friends: Option<u64>,
+    pub(crate) friends: Option<u64>,
     /// Whether this side's list has the other, or need not have.
-    pub settled: bool,
+    pub(crate) settled: bool,
 }
 
 /// What is known about the creation of a group.
-pub struct CreateFacts {
+pub(crate) struct CreateFacts {
     /// Groups that the owner is in; nothing for an unknown owner.
-    pub owner_joined: Option<u64>,
+    pub(crate) owner_joined: Option<u64>,
     /// Whether a group of that id exists, and with the same owner.
-    pub existing: Option<SameOwner>,
+    pub(crate) existing: Option<SameOwner>,
     /// The type.
-    pub kind: GroupTypeId,
+    pub(crate) kind: GroupTypeId,
 }
 
 /// Whether an existing group has the owner that its creation names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SameOwner {
+pub(crate) enum SameOwner {
     /// It does.
     Yes,
     /// Another, or none that is known.
@@ -74,15 +74,15 @@ pub enum SameOwner {
 }
 
 /// What is known about a user joining a group.
-pub struct JoinFacts {
+pub(crate) struct JoinFacts {
     /// Groups that the user is in; nothing for an unknown user.
-    pub joined: Option<u64>,
+    pub(crate) joined: Option<u64>,
     /// Members of the group; nothing for an unknown group.
-    pub members: Option<u64>,
+    pub(crate) members: Option<u64>,
     /// The group's type; of an unknown group, the one it would be taken in with.
-    pub kind: Option<GroupTypeId>,
+    pub(crate) kind: Option<GroupTypeId>,
     /// Whether the user is a member.
-    pub member: bool,
+    pub(crate) member: bool,
 }
 
 /// A count that an operation would raise.
@@ -97,7 +97,7 @@ struct Count {
 }
 
 /// Judges one operation.
-pub struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     entitlements: &'a Entitlements,
     mode: Mode,
     shadowed: Option<Denial>,
@@ -107,7 +107,7 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A judge for one operation.
     #[inline]
-    pub const fn new(entitlements: &'a Entitlements, mode: Mode) -> Self {
+    pub(crate) const fn new(entitlements: &'a Entitlements, mode: Mode) -> Self {
         Self {
             entitlements,
             mode,
@@ -118,7 +118,7 @@ impl<'a> Judge<'a> {
 
     /// The app's state, checked before everything else. RECORD passes a suspension, nothing passes an end.
     #[inline]
-    pub fn app_state(&self, now: Timestamp, adds: bool) -> Result<(), Denial> {
+    pub(crate) fn app_state(&self, now: Timestamp, adds: bool) -> Result<(), Denial> {
         let reason = match self.entitlements.standing.state(now) {
             AppState::Active => return Ok(()),
             AppState::Suspended if !adds || self.mode == Mode::Record => return Ok(()),
@@ -135,7 +135,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The type that an unknown group is taken in with: the one named. A recorded join is never refused for want of one.
-    pub fn adopted_type(&self, named: Option<GroupTypeId>) -> Option<GroupTypeId> {
+    pub(crate) fn adopted_type(&self, named: Option<GroupTypeId>) -> Option<GroupTypeId> {
         match self.mode {
             Mode::Record => named.or_else(|| Some(self.entitlements.catalog.assumed_group_type())),
             Mode::Enforce | Mode::DryRun => named.filter(|_| self.adopts()),
@@ -143,7 +143,7 @@ impl<'a> Judge<'a> {
     }
 
     /// `register_user`: users < maximum users.
-    pub fn register_user(&mut self, app: &AppCounts, known: bool) -> Ruling {
+    pub(crate) fn register_user(&mut self, app: &AppCounts, known: bool) -> Ruling {
         if known {
             return Ok(Step::Unchanged);
         }
@@ -152,7 +152,7 @@ impl<'a> Judge<'a> {
     }
 
     /// `login`: an unknown user registers first; then the day's distinct users (B26).
-    pub fn login(&mut self, app: &AppCounts, facts: &LoginFacts) -> Ruling {
+    pub(crate) fn login(&mut self, app: &AppCounts, facts: &LoginFacts) -> Ruling {
         if facts.known && facts.counted {
             return Ok(Step::Unchanged);
         }
@@ -168,7 +168,12 @@ impl<'a> Judge<'a> {
     }
 
     /// `add_friend`: own list < limit; two-way: the friend's list too. Only a list that would grow is checked (B37).
-    pub fn add_friend(&mut self, app: &AppCounts, own: &FriendFacts, peer: &FriendFacts) -> Ruling {
+    pub(crate) fn add_friend(
+        &mut self,
+        app: &AppCounts,
+        own: &FriendFacts,
+        peer: &FriendFacts,
+    ) -> Ruling {
         let strangers = u64::from(own.friends.is_none()) + u64::from(peer.friends.is_none());
         self.known_or_adopted(app, own.friends.is_some(), 1, Subject::User)?;
         self.known_or_adopted(app, peer.friends.is_some(), strangers, Subject::Friend)?;
@@ -193,7 +198,7 @@ impl<'a> Judge<'a> {
     }
 
     /// `create_group`: owner's joined groups < limit; the type's own limits; the day's net; Trial's total.
-    pub fn create_group(&mut self, app: &AppCounts, facts: &CreateFacts) -> Ruling {
+    pub(crate) fn create_group(&mut self, app: &AppCounts, facts: &CreateFacts) -> Ruling {
         self.known_or_adopted(app, facts.owner_joined.is_some(), 1, Subject::User)?;
         match (facts.existing, self.mode) {
             (Some(SameOwner::Yes), _) | (Some(SameOwner::No), Mode::Record) => {
@@ -213,7 +218,7 @@ impl<'a> Judge<'a> {
 
     /// `join_group`: user's joined groups < limit; group's members < cap of its type and plan.
     #[inline]
-    pub fn join_group(&mut self, app: &AppCounts, facts: &JoinFacts) -> Ruling {
+    pub(crate) fn join_group(&mut self, app: &AppCounts, facts: &JoinFacts) -> Ruling {
         self.known_or_adopted(app, facts.joined.is_some(), 1, Subject::User)?;
         let Some(kind) = facts.kind else {
             return Err(Denial::plain(Reason::GroupNotFound, Subject::Group));
@@ -228,7 +233,7 @@ impl<'a> Judge<'a> {
 
     /// The decision that a ruling comes to.
     #[inline]
-    pub fn decide(self, ruling: Ruling) -> Decision {
+    pub(crate) fn decide(self, ruling: Ruling) -> Decision {
         let changed = match ruling {
             Ok(step) => step == Step::Change,
             Err(denial) => return Decision::denied(denial),
@@ -405,7 +410,7 @@ const fn reason_of(limit: LimitName) -> Reason {
 }
 
 /// A denial for want of entries: the gateway's own budget, checked last (RULES, section 2).
-pub const fn over_budget(subject: Subject, used: u64, bound: Bound) -> Denial {
+pub(crate) const fn over_budget(subject: Subject, used: u64, bound: Bound) -> Denial {
     Denial {
         reason: Reason::BudgetExceeded,
         subject,
