@@ -5,9 +5,7 @@
 
 mod policy;
 
-pub use policy::{
-    AppRules, Budgets, Enforcement, Entries, Policy, Rule, Scope, Setting, Target, Topic,
-};
+pub use policy::{Budgets, Enforcement, Entries, Policy, Rule, Scope, Setting, Target, Topic};
 
 use std::fmt;
 use std::sync::Arc;
