@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::time::{Day, Month};
 
 /// Days whose counts are kept one by one: those that a late login may still reach, and a margin for clocks.
-pub const DAYS_KEPT: u16 = 40;
+pub(crate) const DAYS_KEPT: u16 = 40;
 /// Months that are kept: a hundred years.
 const MONTHS_KEPT: usize = 1_200;
 
@@ -38,16 +38,17 @@ pub struct MonthUsage {
 
 /// The usage of one app over time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metering {
+pub(crate) struct Metering {
     days: VecDeque<DayUsage>,
     months: Vec<MonthUsage>,
+    /// The last month into which groups were carried.
     begun: Option<Month>,
     user_days: u64,
 }
 
 impl Metering {
     /// A new day begins with `groups` carried in. Months that passed without an operation had that many too.
-    pub fn begin_day(&mut self, day: Day, groups: u64) {
+    pub(crate) fn begin_day(&mut self, day: Day, groups: u64) {
         let groups = saturated(groups);
         let usage = self.day_mut(day);
         usage.peak_groups = usage.peak_groups.max(groups);
@@ -63,7 +64,7 @@ impl Metering {
 
     /// Another distinct user logged in on that day.
     #[inline]
-    pub fn user_counted(&mut self, day: Day) {
+    pub(crate) fn user_counted(&mut self, day: Day) {
         let usage = self.day_mut(day);
         usage.users = usage.users.saturating_add(1);
         let (month, users) = (usage.month, usage.users);
@@ -74,7 +75,7 @@ impl Metering {
 
     /// There are `groups` now, on that day.
     #[inline]
-    pub fn groups_reached(&mut self, day: Day, groups: u64) {
+    pub(crate) fn groups_reached(&mut self, day: Day, groups: u64) {
         let groups = saturated(groups);
         let usage = self.day_mut(day);
         if groups > usage.peak_groups {
@@ -87,23 +88,23 @@ impl Metering {
 
     /// Distinct users of a day.
     #[inline]
-    pub fn day_users(&self, day: Day) -> u64 {
+    pub(crate) fn day_users(&self, day: Day) -> u64 {
         let found = self.days.iter().rev().find(|usage| usage.day == day);
         found.map_or(0, |usage| u64::from(usage.users))
     }
 
     /// Pairs of a user and a day with a login; a user deleted since still counts.
-    pub const fn user_days(&self) -> u64 {
+    pub(crate) const fn user_days(&self) -> u64 {
         self.user_days
     }
 
     /// The days that are kept, in order; those without an operation are missing.
-    pub fn days(&self) -> impl Iterator<Item = &DayUsage> {
+    pub(crate) fn days(&self) -> impl Iterator<Item = &DayUsage> {
         self.days.iter()
     }
 
     /// Every month, in order.
-    pub fn months(&self) -> &[MonthUsage] {
+    pub(crate) fn months(&self) -> &[MonthUsage] {
         &self.months
     }
 

@@ -76,13 +76,6 @@ impl Standing {
             AppState::Active
         }
     }
-
-    /// The instant until which the app is active.
-    pub fn active_until(&self) -> Timestamp {
-        self.suspended_from
-            .min(self.repossessed_from)
-            .min(self.disabled_from)
-    }
 }
 
 #[cfg(test)]
@@ -115,6 +108,5 @@ mod tests {
             ..standing
         };
         assert_eq!(early.state(at(15)), Disabled);
-        assert_eq!(early.active_until(), at(5));
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 86_400_000;
 
-/// An instant: milliseconds since 1970-01-01T00:00:00Z, from 1970 to the end of 2148.
+/// An instant: milliseconds since 1970-01-01T00:00:00Z, from [`Self::MIN`] to [`Self::MAX`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -43,7 +43,7 @@ pub enum TimeError {
 impl Timestamp {
     /// The first instant.
     pub const MIN: Self = Self(0);
-    /// The last instant, 2148-12-31T00:00:00Z; stands for "never" in a limit's expiry.
+    /// The last instant, 2148-12-30T00:00:00Z; stands for "never" in a limit's expiry.
     pub const MAX: Self = Self(65_377 * DAY_MS);
 
     /// An instant from milliseconds since the Unix epoch; outside of the range, the nearest end.

@@ -7,15 +7,15 @@ use crate::time::Day;
 
 /// The counts of one app.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AppCounts {
+pub(crate) struct AppCounts {
     /// Registered users.
-    pub users: u64,
+    pub(crate) users: u64,
     /// Groups that exist.
-    pub groups: u64,
+    pub(crate) groups: u64,
     /// Memberships in groups that exist.
-    pub memberships: u64,
+    pub(crate) memberships: u64,
     /// Entries on friend lists; a two-way friendship is two.
-    pub friend_entries: u64,
+    pub(crate) friend_entries: u64,
     by_type: [u32; GROUP_TYPES_MAX],
     day: Day,
     net: i64,
@@ -24,7 +24,7 @@ pub struct AppCounts {
 
 impl AppCounts {
     /// An empty app on a day.
-    pub const fn new(day: Day) -> Self {
+    pub(crate) const fn new(day: Day) -> Self {
         Self {
             users: 0,
             groups: 0,
@@ -39,12 +39,12 @@ impl AppCounts {
 
     /// The day that is counted on.
     #[inline]
-    pub const fn day(&self) -> Day {
+    pub(crate) const fn day(&self) -> Day {
         self.day
     }
 
     /// Moves on to a later day, whose net is 0 (RULES B31); an earlier one is ignored.
-    pub fn advance_to(&mut self, day: Day) {
+    pub(crate) fn advance_to(&mut self, day: Day) {
         if day > self.day {
             self.day = day;
             self.net = 0;
@@ -53,22 +53,22 @@ impl AppCounts {
     }
 
     /// Memberships and entries of friend lists.
-    pub const fn edges(&self) -> u64 {
+    pub(crate) const fn edges(&self) -> u64 {
         self.memberships.saturating_add(self.friend_entries)
     }
 
     /// Groups of that type that exist.
-    pub fn groups_of(&self, kind: GroupTypeId) -> u64 {
+    pub(crate) fn groups_of(&self, kind: GroupTypeId) -> u64 {
         self.by_type.get(kind.place()).copied().map_or(0, u64::from)
     }
 
     /// Groups created less groups deleted on the day.
-    pub const fn net(&self) -> i64 {
+    pub(crate) const fn net(&self) -> i64 {
         self.net
     }
 
     /// The day's net of one type.
-    pub fn net_of(&self, kind: GroupTypeId) -> i64 {
+    pub(crate) fn net_of(&self, kind: GroupTypeId) -> i64 {
         self.net_by_type
             .get(kind.place())
             .copied()
@@ -76,7 +76,7 @@ impl AppCounts {
     }
 
     /// A group begins to exist, created today.
-    pub fn group_created(&mut self, kind: GroupTypeId) {
+    pub(crate) fn group_created(&mut self, kind: GroupTypeId) {
         self.group_adopted(kind);
         self.net = self.net.saturating_add(1);
         if let Some(net) = self.net_by_type.get_mut(kind.place()) {
@@ -85,7 +85,7 @@ impl AppCounts {
     }
 
     /// A group that existed before today is taken in: the day's net is not touched.
-    pub fn group_adopted(&mut self, kind: GroupTypeId) {
+    pub(crate) fn group_adopted(&mut self, kind: GroupTypeId) {
         self.groups = self.groups.saturating_add(1);
         if let Some(count) = self.by_type.get_mut(kind.place()) {
             *count = count.saturating_add(1);
@@ -93,7 +93,7 @@ impl AppCounts {
     }
 
     /// A group of any age is deleted today.
-    pub fn group_deleted(&mut self, kind: GroupTypeId) {
+    pub(crate) fn group_deleted(&mut self, kind: GroupTypeId) {
         self.groups = self.groups.saturating_sub(1);
         if let Some(count) = self.by_type.get_mut(kind.place()) {
             *count = count.saturating_sub(1);

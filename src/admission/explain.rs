@@ -180,7 +180,9 @@ fn remedy(reached: &Reached, entitlements: &Entitlements) -> Option<Remedy> {
     }
     let catalog = &*entitlements.catalog;
     let paid = match reached.source {
-        Source::AddOn(add_on) => tier_price(catalog, entitlements.edition, add_on, reached.bound),
+        Source::AddOn(add_on) => {
+            tier_price(catalog, entitlements.edition_id, add_on, reached.bound)
+        }
         _ => Money::ZERO,
     };
     let present = entitlements.edition().monthly_price;
@@ -190,7 +192,7 @@ fn remedy(reached: &Reached, entitlements: &Entitlements) -> Option<Remedy> {
             return None;
         }
         let (add_on, price) = cheapest(catalog, id, limit, reached.used)?;
-        let stays = id == entitlements.edition;
+        let stays = id == entitlements.edition_id;
         let whole = edition.monthly_price.plus(price);
         Some(Remedy {
             edition: (!stays).then(|| edition.name.clone()),

@@ -1,7 +1,7 @@
 //! Admission rules: may this user, friend, member, group, room or login be added? (RULES, section 2)
 //!
 //! Pure: no clock, no I/O, no memory of its own. The caller shows what it knows (counts, who is known, what is already so),
-//! the [`Judge`] answers. A denial is a value, not an error. Invariant: the order of checks is that of the functions here,
+//! the `Judge` answers. A denial is a value, not an error. Invariant: the order of checks is that of the functions here,
 //! so that one reason is always the reported one; budgets come after them, in `usage`.
 
 mod counts;
@@ -9,7 +9,7 @@ mod explain;
 mod operation;
 mod verdict;
 
-pub use counts::AppCounts;
+pub(crate) use counts::AppCounts;
 pub use explain::{Explanation, Remedy, explain};
 pub use operation::{
     EARLY_LOGIN_MS_MAX, InvalidOperation, LATE_LOGIN_MS_MAX, LoginTime, Mode, NewFriendship,
@@ -24,7 +24,7 @@ use crate::time::{Day, Timestamp};
 
 /// What is to be done about an operation that is not denied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// It is already so.
     Unchanged,
     /// Do it; who or what is unknown is taken in first.
@@ -32,41 +32,41 @@ pub enum Step {
 }
 
 /// What to do, or why not.
-pub type Ruling = Result<Step, Denial>;
+pub(crate) type Ruling = Result<Step, Denial>;
 
 /// What is known about a login.
-pub struct LoginFacts {
+pub(crate) struct LoginFacts {
     /// Whether the user is registered.
-    pub known: bool,
+    pub(crate) known: bool,
     /// Whether the user is among the day's distinct users.
-    pub counted: bool,
+    pub(crate) counted: bool,
     /// The day.
-    pub day: Day,
+    pub(crate) day: Day,
     /// Distinct users of that day.
-    pub day_users: u64,
+    pub(crate) day_users: u64,
 }
 
 /// What is known about one side of a friendship.
-pub struct FriendFacts {
+pub(crate) struct FriendFacts {
     /// Friends on the list; nothing for an unknown user.
-    pub friends: Option<u64>,
+    pub(crate) friends: Option<u64>,
     /// Whether this side's list has the other, or need not have.
-    pub settled: bool,
+    pub(crate) settled: bool,
 }
 
 /// What is known about the creation of a group.
-pub struct CreateFacts {
+pub(crate) struct CreateFacts {
     /// Groups that the owner is in; nothing for an unknown owner.
-    pub owner_joined: Option<u64>,
+    pub(crate) owner_joined: Option<u64>,
     /// Whether a group of that id exists, and with the same owner.
-    pub existing: Option<SameOwner>,
+    pub(crate) existing: Option<SameOwner>,
     /// The type.
-    pub kind: GroupTypeId,
+    pub(crate) kind: GroupTypeId,
 }
 
 /// Whether an existing group has the owner that its creation names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SameOwner {
+pub(crate) enum SameOwner {
     /// It does.
     Yes,
     /// Another, or none that is known.
@@ -74,15 +74,15 @@ pub enum SameOwner {
 }
 
 /// What is known about a user joining a group.
-pub struct JoinFacts {
+pub(crate) struct JoinFacts {
     /// Groups that the user is in; nothing for an unknown user.
-    pub joined: Option<u64>,
+    pub(crate) joined: Option<u64>,
     /// Members of the group; nothing for an unknown group.
-    pub members: Option<u64>,
+    pub(crate) members: Option<u64>,
     /// The group's type; of an unknown group, the one it would be taken in with.
-    pub kind: Option<GroupTypeId>,
+    pub(crate) kind: Option<GroupTypeId>,
     /// Whether the user is a member.
-    pub member: bool,
+    pub(crate) member: bool,
 }
 
 /// A count that an operation would raise.
@@ -97,7 +97,7 @@ struct Count {
 }
 
 /// Judges one operation.
-pub struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     entitlements: &'a Entitlements,
     mode: Mode,
     shadowed: Option<Denial>,
@@ -107,7 +107,7 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A judge for one operation.
     #[inline]
-    pub const fn new(entitlements: &'a Entitlements, mode: Mode) -> Self {
+    pub(crate) const fn new(entitlements: &'a Entitlements, mode: Mode) -> Self {
         Self {
             entitlements,
             mode,
@@ -116,15 +116,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What is in force.
-    #[inline]
-    pub const fn entitlements(&self) -> &'a Entitlements {
-        self.entitlements
-    }
-
     /// The app's state, checked before everything else. RECORD passes a suspension, nothing passes an end.
     #[inline]
-    pub fn app_state(&self, now: Timestamp, adds: bool) -> Result<(), Denial> {
+    pub(crate) fn app_state(&self, now: Timestamp, adds: bool) -> Result<(), Denial> {
         let reason = match self.entitlements.standing.state(now) {
             AppState::Active => return Ok(()),
             AppState::Suspended if !adds || self.mode == Mode::Record => return Ok(()),
@@ -136,12 +130,12 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether unknown users and groups are taken in.
-    pub const fn adopts(&self) -> bool {
+    const fn adopts(&self) -> bool {
         matches!(self.mode, Mode::Record) || self.entitlements.adopt_unknown
     }
 
     /// The type that an unknown group is taken in with: the one named. A recorded join is never refused for want of one.
-    pub fn adopted_type(&self, named: Option<GroupTypeId>) -> Option<GroupTypeId> {
+    pub(crate) fn adopted_type(&self, named: Option<GroupTypeId>) -> Option<GroupTypeId> {
         match self.mode {
             Mode::Record => named.or_else(|| Some(self.entitlements.catalog.assumed_group_type())),
             Mode::Enforce | Mode::DryRun => named.filter(|_| self.adopts()),
@@ -149,7 +143,7 @@ impl<'a> Judge<'a> {
     }
 
     /// `register_user`: users < maximum users.
-    pub fn register_user(&mut self, app: &AppCounts, known: bool) -> Ruling {
+    pub(crate) fn register_user(&mut self, app: &AppCounts, known: bool) -> Ruling {
         if known {
             return Ok(Step::Unchanged);
         }
@@ -158,25 +152,25 @@ impl<'a> Judge<'a> {
     }
 
     /// `login`: an unknown user registers first; then the day's distinct users (B26).
-    pub fn login(&mut self, app: &AppCounts, facts: &LoginFacts) -> Ruling {
+    pub(crate) fn login(&mut self, app: &AppCounts, facts: &LoginFacts) -> Ruling {
         if facts.known && facts.counted {
             return Ok(Step::Unchanged);
         }
         self.users(app, u64::from(!facts.known))?;
-        self.room(Count {
-            limit: LimitName::DailyUsers,
-            reason: Reason::TrialDauLimit,
-            subject: Subject::App,
-            used: facts.day_users,
-            adds: u64::from(!facts.counted),
-            // A late login's day is over: it resets no more.
-            day: (facts.day >= app.day()).then_some(facts.day),
-        })?;
+        // A late login's day is over: it resets no more.
+        let day = (facts.day >= app.day()).then_some(facts.day);
+        let adds = u64::from(!facts.counted);
+        self.room_in_app(LimitName::DailyUsers, facts.day_users, adds, day)?;
         Ok(Step::Change)
     }
 
     /// `add_friend`: own list < limit; two-way: the friend's list too. Only a list that would grow is checked (B37).
-    pub fn add_friend(&mut self, app: &AppCounts, own: &FriendFacts, peer: &FriendFacts) -> Ruling {
+    pub(crate) fn add_friend(
+        &mut self,
+        app: &AppCounts,
+        own: &FriendFacts,
+        peer: &FriendFacts,
+    ) -> Ruling {
         let strangers = u64::from(own.friends.is_none()) + u64::from(peer.friends.is_none());
         self.known_or_adopted(app, own.friends.is_some(), 1, Subject::User)?;
         self.known_or_adopted(app, peer.friends.is_some(), strangers, Subject::Friend)?;
@@ -201,7 +195,7 @@ impl<'a> Judge<'a> {
     }
 
     /// `create_group`: owner's joined groups < limit; the type's own limits; the day's net; Trial's total.
-    pub fn create_group(&mut self, app: &AppCounts, facts: &CreateFacts) -> Ruling {
+    pub(crate) fn create_group(&mut self, app: &AppCounts, facts: &CreateFacts) -> Ruling {
         self.known_or_adopted(app, facts.owner_joined.is_some(), 1, Subject::User)?;
         match (facts.existing, self.mode) {
             (Some(SameOwner::Yes), _) | (Some(SameOwner::No), Mode::Record) => {
@@ -214,29 +208,14 @@ impl<'a> Judge<'a> {
         }
         self.joined(facts.kind, facts.owner_joined.unwrap_or(0))?;
         self.type_limits(app, facts.kind)?;
-        let net = app.net();
-        self.room(Count {
-            limit: LimitName::DailyGroups,
-            reason: Reason::DailyGroupLimit,
-            subject: Subject::App,
-            used: net.max(0).unsigned_abs(),
-            adds: u64::from(net >= 0),
-            day: Some(app.day()),
-        })?;
-        self.room(Count {
-            limit: LimitName::Groups,
-            reason: Reason::TrialGroupLimit,
-            subject: Subject::App,
-            used: app.groups,
-            adds: 1,
-            day: None,
-        })?;
+        self.room_in_net(LimitName::DailyGroups, app.net(), app.day())?;
+        self.room_in_app(LimitName::Groups, app.groups, 1, None)?;
         Ok(Step::Change)
     }
 
     /// `join_group`: user's joined groups < limit; group's members < cap of its type and plan.
     #[inline]
-    pub fn join_group(&mut self, app: &AppCounts, facts: &JoinFacts) -> Ruling {
+    pub(crate) fn join_group(&mut self, app: &AppCounts, facts: &JoinFacts) -> Ruling {
         self.known_or_adopted(app, facts.joined.is_some(), 1, Subject::User)?;
         let Some(kind) = facts.kind else {
             return Err(Denial::plain(Reason::GroupNotFound, Subject::Group));
@@ -251,7 +230,7 @@ impl<'a> Judge<'a> {
 
     /// The decision that a ruling comes to.
     #[inline]
-    pub fn decide(self, ruling: Ruling) -> Decision {
+    pub(crate) fn decide(self, ruling: Ruling) -> Decision {
         let changed = match ruling {
             Ok(step) => step == Step::Change,
             Err(denial) => return Decision::denied(denial),
@@ -265,14 +244,7 @@ impl<'a> Judge<'a> {
     }
 
     fn users(&mut self, app: &AppCounts, adds: u64) -> Result<(), Denial> {
-        self.room(Count {
-            limit: LimitName::MaxUsers,
-            reason: Reason::UserLimit,
-            subject: Subject::App,
-            used: app.users,
-            adds,
-            day: None,
-        })
+        self.room_in_app(LimitName::MaxUsers, app.users, adds, None)
     }
 
     /// An unknown user is refused, or taken in by registering: the limit on users applies.
@@ -349,27 +321,36 @@ impl<'a> Judge<'a> {
             return Ok(());
         };
         if let Some(limit) = kind.existing_limit {
-            self.room(Count {
-                limit,
-                reason: reason_of(limit),
-                subject: Subject::App,
-                used: app.groups_of(id),
-                adds: 1,
-                day: None,
-            })?;
+            self.room_in_app(limit, app.groups_of(id), 1, None)?;
         }
         if let Some(limit) = kind.daily_limit {
-            let net = app.net_of(id);
-            self.room(Count {
-                limit,
-                reason: reason_of(limit),
-                subject: Subject::App,
-                used: net.max(0).unsigned_abs(),
-                adds: u64::from(net >= 0),
-                day: Some(app.day()),
-            })?;
+            self.room_in_net(limit, app.net_of(id), app.day())?;
         }
         Ok(())
+    }
+
+    /// Room for one more in a day's net number. Below 0 nothing that counts is added.
+    fn room_in_net(&mut self, limit: LimitName, net: i64, day: Day) -> Result<(), Denial> {
+        let used = net.max(0).unsigned_abs();
+        self.room_in_app(limit, used, u64::from(net >= 0), Some(day))
+    }
+
+    #[inline]
+    fn room_in_app(
+        &mut self,
+        limit: LimitName,
+        used: u64,
+        adds: u64,
+        day: Option<Day>,
+    ) -> Result<(), Denial> {
+        self.room(Count {
+            limit,
+            reason: reason_of(limit),
+            subject: Subject::App,
+            used,
+            adds,
+            day,
+        })
     }
 
     #[inline]
@@ -426,7 +407,7 @@ const fn reason_of(limit: LimitName) -> Reason {
 }
 
 /// A denial for want of entries: the gateway's own budget, checked last (RULES, section 2).
-pub const fn over_budget(subject: Subject, used: u64, bound: Bound) -> Denial {
+pub(crate) const fn over_budget(subject: Subject, used: u64, bound: Bound) -> Denial {
     Denial {
         reason: Reason::BudgetExceeded,
         subject,

@@ -219,7 +219,7 @@ impl LoginTime {
 }
 
 impl<User: Copy, Group: Copy> Operation<User, Group> {
-    /// The operation's name, in the order of RULES section 2.
+    /// The name of every operation, in the order of RULES section 2.
     pub const NAMES: [&'static str; 9] = [
         "register_user",
         "delete_user",

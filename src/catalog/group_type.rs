@@ -47,3 +47,10 @@ pub struct GroupType {
     /// The limit on the day's net number, if the type has its own.
     pub daily_limit: Option<LimitName>,
 }
+
+impl GroupType {
+    /// Whether that is the type's name, or one of its aliases.
+    pub fn is_named(&self, name: &str) -> bool {
+        &*self.name == name || self.aliases.iter().any(|alias| &**alias == name)
+    }
+}

@@ -123,7 +123,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// One bound for each limit.
+/// One value for each limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PerLimit<T>([T; LimitName::ALL.len()]);
 

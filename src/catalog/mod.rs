@@ -103,11 +103,6 @@ impl AddOn {
         }
     }
 
-    /// The add-on of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|add_on| add_on.name() == name)
-    }
-
     /// The limit that the add-on raises, if it raises one that admissions meet.
     pub const fn raises(self) -> Option<LimitName> {
         match self {
@@ -151,10 +146,10 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog from its parts, which `config` has checked: at least one edition (the first is every new app's), at most
-    /// 255; tiers in ascending order of `up_to` for each add-on and edition; one type for each code, `assumed` among them.
+    /// A catalog from its parts, which `config` has checked.
     ///
-    /// Nothing if a part breaks that.
+    /// Nothing unless there are 1 to 255 editions (the first is every new app's), tiers only for them, and at most one type
+    /// for each code, `assumed` among them. Taken on trust: the tiers of an add-on and edition ascend by `up_to`.
     pub fn new(
         currency: Box<str>,
         editions: Vec<Edition>,
@@ -222,8 +217,7 @@ impl Catalog {
 
     /// The type of that name or alias.
     pub fn group_type_named(&self, name: &str) -> Option<&GroupType> {
-        self.group_types()
-            .find(|kind| &*kind.name == name || kind.aliases.iter().any(|alias| &**alias == name))
+        self.group_types().find(|kind| kind.is_named(name))
     }
 
     /// A type by its code.

@@ -67,13 +67,6 @@ reasons! {
     BudgetExceeded = "BUDGET_EXCEEDED",
 }
 
-impl Reason {
-    /// The reason of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
-}
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

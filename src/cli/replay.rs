@@ -92,6 +92,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
     let name = arguments.file.display().to_string();
     let file = File::open(&arguments.file).with_context(|| format!("cannot open {name}"))?;
+    anyhow::ensure!(
+        !arguments.file.is_dir(),
+        "{name} is a directory; name a trace file"
+    );
     let progress = progress_bar(&file);
     let stopwatch = Stopwatch::start();
     let mut reader = Reader::new(&name, progress.wrap_read(file))?;

@@ -58,13 +58,13 @@ fn rate(report: &Report) -> String {
     let (operations, elapsed) = (report.operations, report.elapsed);
     let per_second = u128::from(operations) * 1_000_000 / elapsed.as_micros().max(1);
     let per_second = u64::try_from(per_second).unwrap_or(u64::MAX);
-    let lines = if operations == 1 {
+    let noun = if operations == 1 {
         "operation"
     } else {
         "operations"
     };
     format!(
-        "{} {lines} in {:.3} s: {} a second\n",
+        "{} {noun} in {:.3} s: {} a second\n",
         shown(operations),
         elapsed.as_secs_f64(),
         shown(per_second)

@@ -91,9 +91,7 @@ fn type_code(value: Value<'_>, codes: &mut BTreeMap<GroupTypeId, usize>) -> Opti
 /// The type that `assumed_group_type` names.
 pub(super) fn assumed_type(value: Value<'_>, types: &[GroupType]) -> Option<GroupTypeId> {
     let name = value.text()?;
-    let found = types
-        .iter()
-        .find(|kind| &*kind.name == name || kind.aliases.iter().any(|alias| &**alias == name));
+    let found = types.iter().find(|kind| kind.is_named(name));
     if found.is_none() {
         let names: Vec<_> = types.iter().map(|kind| &*kind.name).collect();
         value.unknown_name("group type", name, &names);

@@ -5,9 +5,7 @@
 
 mod policy;
 
-pub use policy::{
-    AppRules, Budgets, Enforcement, Entries, Policy, Rule, Scope, Setting, Target, Topic,
-};
+pub use policy::{Budgets, Enforcement, Entries, Policy, Rule, Scope, Setting, Target, Topic};
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,7 +70,7 @@ pub struct Entitlements {
     /// The catalog they come from.
     pub catalog: Arc<Catalog>,
     /// The edition, of that catalog.
-    pub edition: EditionId,
+    pub edition_id: EditionId,
     /// From when on the service does not stand.
     pub standing: Standing,
     /// The instant from which they must be resolved anew: an override or a rule expires.
@@ -107,12 +105,12 @@ impl Terms {
         now: Timestamp,
         revision: u64,
     ) -> Option<Entitlements> {
-        let edition = self.catalog.edition_id(&plan.edition)?;
+        let edition_id = self.catalog.edition_id(&plan.edition)?;
         let rules = self.policy.for_app(app, &plan.edition);
         let limits = PerLimit::from_fn(|name| {
             let (bound, source) = match rules.in_force(Topic::Override(name), now) {
                 Some((scope, Setting::Bound(bound))) => (bound, Source::Override(scope)),
-                _ => sold(&self.catalog, edition, plan, name),
+                _ => sold(&self.catalog, edition_id, plan, name),
             };
             let enforcement = match rules.in_force(Topic::Enforcement(name), now) {
                 Some((_, Setting::Enforcement(enforcement))) => enforcement,
@@ -128,7 +126,7 @@ impl Terms {
         Some(Entitlements {
             revision,
             catalog: Arc::clone(&self.catalog),
-            edition,
+            edition_id,
             standing,
             valid_until: rules.next_expiry(now),
             adopt_unknown: matches!(adopt, Some((_, Setting::Adopt(true)))),
@@ -156,19 +154,14 @@ fn sold(catalog: &Catalog, edition: EditionId, plan: &Plan, name: LimitName) -> 
             .map(|v| (AddOn::JoinedGroups, v)),
         _ => None,
     };
-    match chosen {
-        Some((add_on, value)) if value > default => {
-            let covers = |top: Option<Bound>| top.is_none_or(|top| value <= top);
-            if catalog
-                .tiers(add_on, edition)
-                .any(|tier| covers(tier.up_to))
-            {
-                (value, Source::AddOn(add_on))
-            } else {
-                (default, Source::Edition)
-            }
-        }
-        _ => (default, Source::Edition),
+    let is_sold = |(add_on, value): &(AddOn, Bound)| {
+        catalog
+            .tiers(*add_on, edition)
+            .any(|tier| tier.up_to.is_none_or(|top| *value <= top))
+    };
+    match chosen.filter(|(_, value)| *value > default).filter(is_sold) {
+        Some((add_on, value)) => (value, Source::AddOn(add_on)),
+        None => (default, Source::Edition),
     }
 }
 
@@ -208,6 +201,6 @@ impl Entitlements {
 
     /// The edition.
     pub fn edition(&self) -> &Edition {
-        self.catalog.edition(self.edition)
+        self.catalog.edition(self.edition_id)
     }
 }

@@ -168,7 +168,7 @@ impl Policy {
     }
 
     /// The rules for an app on an edition, nearest first.
-    pub fn for_app(&self, app: SdkAppId, edition: &str) -> AppRules<'_> {
+    pub(super) fn for_app(&self, app: SdkAppId, edition: &str) -> AppRules<'_> {
         AppRules([
             (Scope::App, self.rules.get(&Target::App(app))),
             (
@@ -181,23 +181,20 @@ impl Policy {
 }
 
 /// The rules for one app, nearest first.
-pub struct AppRules<'a>([(Scope, Option<&'a BTreeMap<Topic, Rule>>); 3]);
+pub(super) struct AppRules<'a>([(Scope, Option<&'a BTreeMap<Topic, Rule>>); 3]);
 
 impl AppRules<'_> {
     /// The nearest rule on a topic that has not expired.
-    pub fn in_force(&self, topic: Topic, now: Timestamp) -> Option<(Scope, Setting)> {
-        let nearest_first = self
-            .0
-            .iter()
-            .filter_map(|(scope, rules)| Some((*scope, rules.as_ref()?)));
+    pub(super) fn in_force(&self, topic: Topic, now: Timestamp) -> Option<(Scope, Setting)> {
+        let nearest_first = self.0.iter();
         nearest_first
-            .filter_map(|(scope, rules)| Some((scope, rules.get(&topic)?)))
+            .filter_map(|(scope, rules)| Some((*scope, rules.as_ref()?.get(&topic)?)))
             .find(|(_, rule)| now < rule.expires)
             .map(|(scope, rule)| (scope, rule.setting))
     }
 
     /// The first instant after `now` at which one of the rules expires.
-    pub fn next_expiry(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn next_expiry(&self, now: Timestamp) -> Timestamp {
         let rules = self.0.iter().filter_map(|(_, rules)| *rules);
         rules
             .flat_map(BTreeMap::values)

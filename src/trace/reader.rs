@@ -13,6 +13,8 @@ use super::line::Line;
 /// Longest line: a group created with 6,000 initial members of the longest ids has 800 KB.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Some editors put it before the first line.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// A read of the file brings some thousand lines.
 const BUFFER_BYTES: usize = 1 << 16;
 
@@ -75,6 +77,9 @@ impl Reader {
             self.buffer.pop();
         } else if self.buffer.is_empty() {
             return Ok(false);
+        }
+        if self.number == 1 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.buffer.drain(..BYTE_ORDER_MARK.len());
         }
         if self.buffer.len() > LINE_BYTES_MAX {
             return Err(Fault::TooLong(LINE_BYTES_MAX).on(&self.file, self.number));

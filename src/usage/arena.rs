@@ -1,4 +1,4 @@
-//! Records in chunks: a slot is a record's place for its life, and growth never moves a record.
+//! Records in chunks: a slot is a record's place for its life, and growth moves at most the records of the first chunk.
 //!
 //! Invariant: a slot is given out again only after it was released, and it is released only when nothing points to it.
 //! Absent on purpose: `Vec<T>` for all records, whose growth would copy them all inside one admission.
@@ -54,7 +54,7 @@ impl<T> fmt::Debug for Slot<T> {
     }
 }
 
-/// Slots in a pile that grows by small chunks: no push copies the others.
+/// Slots in a pile that grows by small chunks: no push copies more than one.
 pub(super) struct Pile<T> {
     chunks: Vec<Vec<Slot<T>>>,
 }

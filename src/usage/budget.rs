@@ -1,6 +1,7 @@
 //! The gateway's budgets of entries: what one app may hold, and all together.
 //!
-//! Invariant: what is held in all is the sum over the apps, and never above its budget. Replaying never asks here.
+//! Invariant: what is held in all is the sum over the apps, and nothing is taken beyond a budget. One that is lowered later
+//! takes nothing back. Absent on purpose: limits that are sold; those are for `admission`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +18,7 @@ pub struct Totals {
     edges: AtomicU64,
 }
 
-/// Nothing.
+/// What an app without facts holds.
 pub(super) const NO_ENTRIES: Entries = Entries {
     users: 0,
     groups: 0,

@@ -30,7 +30,7 @@ pub(crate) struct Facts {
     pub(super) counts: AppCounts,
     pub(super) metering: Metering,
     pub(super) tombstones: u64,
-    /// What was taken from the gateway's budgets for this app; what is held, but while an operation is under way.
+    /// What was taken from the gateway's budgets for this app: as much as is held, except while an operation is under way.
     pub(super) charged: Entries,
     pub(super) sweep: Sweep,
     /// What to do to take the open batch back; nothing while operations stand each for itself.

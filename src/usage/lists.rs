@@ -1,4 +1,4 @@
-//! How long a user's lists are: what counts to a limit, and whether the budget of lists has room.
+//! How long a user's lists are: what counts to a limit, and whether the budget of lists has room. Rids them of the dead.
 //!
 //! A list may hold edges to what is dead, which only make it longer: its length will do while there is room by it, and it is
 //! counted through only when there is not. Invariant: a number that a denial reports is exact.
@@ -107,11 +107,8 @@ impl Facts {
     /// Entries of a user's list of groups that exist; the others go, if no batch is open that might bring them back.
     #[cold]
     fn live_groups(&mut self, user: Slot<User>) -> u64 {
-        if self.undo.is_none() && self.groups.has_dead() {
-            self.users
-                .get_mut(user)
-                .groups
-                .drop_dead(&mut self.pool, &self.groups);
+        if self.undo.is_none() {
+            self.drop_dead_groups(user);
         }
         self.users
             .get(user)
@@ -122,15 +119,33 @@ impl Facts {
     /// Entries of a user's list of friends that are registered; the others go likewise.
     #[cold]
     fn live_friends(&mut self, user: Slot<User>) -> u64 {
-        if self.undo.is_none() && self.users.has_dead() {
-            let mut friends = std::mem::take(&mut self.users.get_mut(user).friends);
-            friends.drop_dead(&mut self.pool, &self.users);
-            self.users.get_mut(user).friends = friends;
+        if self.undo.is_none() {
+            self.drop_dead_friends(user);
         }
         self.users
             .get(user)
             .friends
             .count_live(&self.pool, &self.users)
+    }
+
+    /// Rids a user's list of groups of those that are dead. Not while a batch is open that might bring them back.
+    pub(super) fn drop_dead_groups(&mut self, user: Slot<User>) {
+        if self.groups.has_dead() {
+            self.users
+                .get_mut(user)
+                .groups
+                .drop_dead(&mut self.pool, &self.groups);
+        }
+    }
+
+    /// The same for a user's list of friends.
+    pub(super) fn drop_dead_friends(&mut self, user: Slot<User>) {
+        if self.users.has_dead() {
+            // Out of the arena, which tells who is dead.
+            let mut friends = std::mem::take(&mut self.users.get_mut(user).friends);
+            friends.drop_dead(&mut self.pool, &self.users);
+            self.users.get_mut(user).friends = friends;
+        }
     }
 }
 
@@ -140,7 +155,7 @@ fn suffices(limit: &Limit, length: u64) -> bool {
     limit.bound.has_room(length, 1) || limit.enforcement == Enforcement::Off
 }
 
-/// Most edges on a list: the limit where it is finite, enforced and larger, else the budget (DESIGN: budgets).
+/// Most edges on a list: the limit where it is finite, enforced and larger, else the budget.
 fn list_budget(entitlements: &Entitlements, limit: LimitName) -> u64 {
     let budget = entitlements.budgets.edges_per_list;
     let limit = entitlements.limit(limit);

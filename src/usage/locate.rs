@@ -1,7 +1,7 @@
 //! Finding the records of operations, those of many at a time.
 //!
 //! A lookup is three dependent cache misses: table, record, list. Done stage by stage over a batch, the misses of its
-//! operations overlap. Invariant: what is found here is a hint; `decide` checks it before it is used.
+//! operations overlap. Invariant: what the stages find is a hint, which the `located_…` functions check before it is used.
 
 use super::arena::Slot;
 use super::facts::Facts;
@@ -121,7 +121,7 @@ impl Facts {
         }
     }
 
-    /// The lists that will be searched.
+    /// Asks for the lists that will be searched.
     #[inline]
     fn prefetch_lists(&self, claim: &Claim, hint: Hint) {
         match claim {
@@ -144,7 +144,8 @@ impl Facts {
         }
     }
 
-    /// Touches the tables alone. For one operation that is enough: `decide` touches the records.
+    /// Where the records of an operation probably are, by a look at the tables alone. For one operation that is enough:
+    /// `decide` touches the records.
     #[inline]
     pub(super) fn candidates(&self, claim: &Claim) -> Hint {
         let (user, friend, group) = keys(claim);

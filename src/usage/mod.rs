@@ -1,7 +1,9 @@
 //! Usage in memory: the exact facts of every app, and the set of apps.
 //!
-//! `apps` finds an app without a lock and holds its limits and facts; `facts` are the facts and their elementary changes,
-//! `decide` makes operations of them; `arena`, `index` and `edges` are what they are stored in.
+//! `apps` finds an app without a lock and holds its limits and facts; `facts` are the facts and their elementary changes.
+//! `locate` finds the records of an operation, `decide` makes changes of it, with `lists` and `budget` for what has room;
+//! `undo` takes a batch back, `sweep` makes slots of the dead free again, `report` tells those who ask.
+//! Users and groups are a `record` each in an `arena`, found by an `index`; a user's `edges` stand in the app's `pool`.
 //! Invariant: every count is the size of a set of facts. Live facts are never evicted.
 //! Absent on purpose: ids as text, rules of the domain, the clock.
 
@@ -28,6 +30,7 @@ pub(crate) use locate::{Claim, Prepared};
 pub use report::{AppUsage, GroupUsage, UserUsage};
 
 use crate::admission::{Decision, Mode};
+use crate::entitlement::Entries;
 
 /// Whether the operations of a batch stand each for itself, or together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +104,7 @@ impl Facts {
     fn settle(&mut self, totals: &Totals) {
         let held = self.held();
         if self.charged != held {
-            totals.release(&crate::entitlement::Entries {
+            totals.release(&Entries {
                 users: self.charged.users - held.users,
                 groups: self.charged.groups - held.groups,
                 edges: self.charged.edges - held.edges,

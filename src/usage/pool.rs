@@ -100,7 +100,7 @@ impl Pool {
         }
     }
 
-    /// The same, to change.
+    /// The entries from a block's first one on, to change.
     #[inline]
     pub(super) fn block_mut(&mut self, start: Start) -> &mut [u32] {
         let (chunk, unit) = split(start);
@@ -273,6 +273,13 @@ impl Pool {
         }
     }
 
+    /// Whether no block is taken: each chunk is one free block.
+    #[cfg(test)]
+    pub(super) fn is_unused(&self) -> bool {
+        let free = |chunk: &Chunk| chunk.blocks.first() == Some(&(FREE | chunk.order()));
+        self.chunks.iter().all(free)
+    }
+
     fn set_first(&mut self, order: u8, start: Start) {
         *self
             .free
@@ -343,12 +350,7 @@ mod tests {
             .drain(..)
             .for_each(|(start, order)| pool.give(start, order));
         check(&pool, &[]);
-        assert!(
-            pool.chunks
-                .iter()
-                .all(|chunk| chunk.blocks[0] == FREE | chunk.order()),
-            "all is one block again"
-        );
+        assert!(pool.is_unused(), "all is one block again");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The records of users and groups.
 //!
-//! Invariant: a user's record is 48 bytes, a group's 48; ids stand in them as keys, texts nowhere.
+//! Invariant: each record is 48 bytes; ids stand in them as keys, texts nowhere.
 
 use super::edges::Edges;
 use crate::catalog::GroupTypeId;
@@ -9,7 +9,8 @@ use crate::time::Day;
 
 /// Days that a login is remembered at its user: 31 for late logins, the day itself, and a margin for clocks.
 const LOGIN_DAYS: u16 = 64;
-/// Days after the last one that a deleted user's logins are remembered: one more than a login may be late, so that registering again is no new user of the day (RULES, trap 15).
+/// Days after the last one that a deleted user's logins are remembered: one more than a login may be late, so that
+/// registering again is no new user of the day (RULES, trap 15).
 pub(super) const TOMBSTONE_DAYS: u16 = 32;
 
 /// Where a user's record stands in its life.

@@ -132,17 +132,8 @@ impl Facts {
         let user = self.users.get(slot);
         match user.life {
             Life::Live => {
-                let (has_dead_users, has_dead_groups) =
-                    (self.users.has_dead(), self.groups.has_dead());
-                let user = self.users.get_mut(slot);
-                let mut friends = std::mem::take(&mut user.friends);
-                if has_dead_groups {
-                    user.groups.drop_dead(&mut self.pool, &self.groups);
-                }
-                if has_dead_users {
-                    friends.drop_dead(&mut self.pool, &self.users);
-                }
-                self.users.get_mut(slot).friends = friends;
+                self.drop_dead_groups(slot);
+                self.drop_dead_friends(slot);
             }
             Life::Tombstone if !user.logins.any_recent(day) => {
                 self.user_index.remove(user.key, slot);
@@ -168,5 +159,65 @@ impl Facts {
         if work.users.is_empty() && work.groups.is_empty() {
             work.pass = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::GroupTypeId;
+    use crate::id::Key;
+    use crate::usage::edges::NOT_LOOKED_FOR;
+    use crate::usage::locate::Found;
+
+    /// An app of users who all join a group that is deleted again, round after round.
+    fn rounds(users: u64, rounds: u64) -> (Facts, Vec<Slot<User>>) {
+        let mut facts = Facts::new(Day::from_number(20_000));
+        let key = |n: u64| Key {
+            high: n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            low: n,
+        };
+        let kind = GroupTypeId::new(1).expect("valid");
+        let slots: Vec<_> = (0..users)
+            .map(|n| facts.register(key(n), Found::Nobody))
+            .collect();
+        for round in 0..rounds {
+            let group = facts.add_group(key(round), kind, Some(key(0)));
+            for user in &slots {
+                facts.sweep_step();
+                facts.add_membership(*user, group, NOT_LOOKED_FOR);
+            }
+            facts.sweep_step();
+            facts.remove_group(group);
+        }
+        (facts, slots)
+    }
+
+    fn edges(facts: &Facts, slots: &[Slot<User>]) -> usize {
+        slots
+            .iter()
+            .map(|user| facts.users.get(*user).groups.len())
+            .sum()
+    }
+
+    /// They are in no budget, and no list of theirs is ever full.
+    #[test]
+    fn many_edges_to_few_dead_groups_go() {
+        let (facts, slots) = rounds(1_000, 500);
+        let kept = edges(&facts, &slots);
+        assert!(kept < 100_000, "{kept} of 500,000 edges are still there");
+        assert!(facts.groups.len() < 200, "the groups' slots are used again");
+        assert_eq!(facts.counts.memberships, 0);
+    }
+
+    #[test]
+    fn what_all_users_had_is_given_back_when_they_are_gone() {
+        let (mut facts, slots) = rounds(200, 30);
+        assert!(!facts.pool.is_unused());
+        for user in &slots {
+            facts.remove_user(*user);
+        }
+        assert!(facts.pool.is_unused());
+        assert_eq!((facts.counts.users, facts.counts.edges()), (0, 0));
     }
 }

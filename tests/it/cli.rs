@@ -97,7 +97,7 @@ fn wrong_arguments_are_trouble_and_name_what_is_right() {
         ),
         (
             &["replay", "/"],
-            "quotagate: /:1: cannot be read: Is a directory",
+            "quotagate: / is a directory; name a trace file",
         ),
         (
             &["replay", trace, "--set", "friend=5"],

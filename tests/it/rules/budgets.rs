@@ -1,6 +1,10 @@
-//! The gateway's own budgets of entries, checked last and in every mode (RULES section 2; DESIGN, Usage).
+//! The gateway's own budgets of entries, checked last and in every mode (RULES section 2).
+
+use quotagate::admission::Mode;
+use quotagate::gateway::Commit;
 
 use crate::script::play;
+use crate::support::{MORNING, admit, app, at, catalog, create, gateway, join, leave, register};
 
 #[test]
 fn each_budget_refuses_new_entries_and_nothing_else() {
@@ -173,4 +177,38 @@ fn budgets_in_all_are_shared_by_the_apps() {
              befriend u1 u2 => ok",
         ),
     ]);
+}
+
+/// A batch uses the places that its own operations give up, like the same operations one by one.
+#[test]
+fn a_batch_uses_what_it_gives_up() {
+    let gateway = gateway(
+        "pro",
+        "[budgets.in_all]\nusers = 9\ngroups = 9\nedges = 2\n",
+    );
+    let catalog = catalog();
+    let before = [
+        register("u"),
+        register("v"),
+        create(&catalog, "g", "Public", "u", &[]),
+    ];
+    let batch = [
+        create(&catalog, "h", "Public", "v", &[]),
+        leave("g", "u"),
+        join("g", "v"),
+        join("g", "u"),
+    ];
+    for request in &before {
+        assert!(admit(&gateway, request, MORNING).outcome.is_allowed());
+    }
+    for mode in [Mode::DryRun, Mode::Enforce] {
+        let answer = gateway.admit_batch(app(1), &batch, mode, Commit::Each, at(MORNING));
+        let names: Vec<_> = answer
+            .decisions
+            .iter()
+            .map(|decision| decision.outcome.name())
+            .collect();
+        assert_eq!(names, ["ALLOWED", "ALLOWED", "ALLOWED", "BUDGET_EXCEEDED"]);
+    }
+    assert_eq!(gateway.totals().held().edges, 2);
 }

@@ -63,7 +63,7 @@ fn logins_count_once_a_user_and_day() {
              usage dau=1",
         ),
         (
-            "DESIGN, API: a late login counts in its own day and month",
+            "a late login counts in its own day and month",
             "now 2026-03-10T09:00:00+08:00
              login u1 => ok
              login u1 at 2026-02-20T12:00:00+08:00 => ok
@@ -84,7 +84,7 @@ fn logins_count_once_a_user_and_day() {
              login u2 => TRIAL_DAU_LIMIT",
         ),
         (
-            "DESIGN, API: five minutes ahead is tomorrow",
+            "five minutes ahead is tomorrow",
             "now 2026-03-10T23:58:00+08:00
              login u1 => ok
              login u1 at 2026-03-11T00:02:00+08:00 => ok
@@ -96,7 +96,7 @@ fn logins_count_once_a_user_and_day() {
     ]);
 }
 
-/// DESIGN, Usage: a deleted user's logins are remembered for 32 days, one more than a login may be late: for a clock that
+/// A deleted user's logins are remembered for 32 days, one more than a login may be late: for a clock that
 /// jumps back over midnight.
 #[test]
 fn a_deleted_users_logins_outlive_every_late_login() {
@@ -292,7 +292,7 @@ fn what_is_no_operation_is_refused_before() {
             Err(InvalidOperation::TooEarly(_)) => Err(true),
             Err(_) => Err(false),
         };
-        assert_eq!(found, expected, "DESIGN, API: a login at {time}");
+        assert_eq!(found, expected, "a login at {time}");
     }
     let (user, group) = (crate::support::user("u"), crate::support::group("g"));
     let own = NewFriendship::new(user, user, quotagate::admission::Sides::Both);

@@ -1,9 +1,10 @@
-//! Denials in words: whose, how many, from where, until when, and what would lift them (DESIGN, API).
+//! Denials in words: whose, how many, from where, until when, and what would lift them.
 
 use quotagate::admission::{Explanation, Mode};
+use quotagate::gateway::Commit;
 
 use crate::script::{Stage, operation};
-use crate::support::{app, at};
+use crate::support::{MORNING, app, at, gateway, register};
 
 /// The explanation of the answer to one command, after a scenario.
 fn explained(scenario: &str, command: &str) -> Explanation {
@@ -96,12 +97,12 @@ fn a_days_limit_says_when_the_day_ends() {
             "{scenario}"
         );
     }
-    // The day of a late login has ended already: it is told all the same.
+    // The day of a late login has ended already: waiting would not help.
     let late = explained(
         "limit daily_users 0\n register u => ok",
         "login u at 2026-03-01T12:00:00+08:00",
     );
-    assert_eq!(late.resets_at, Some(at("2026-03-01T16:00:00Z")));
+    assert_eq!(late.resets_at, None);
 }
 
 #[test]
@@ -129,7 +130,13 @@ fn the_remedy_is_the_cheapest_that_lifts_the_limit() {
             "a Pro user in 1,000 groups: Flagship with its add-on",
             "plan pro joined=1000\n record join g1..1000 u1 => any",
             "create h Public u1",
-            Some("edition flagship with add-on joined_groups at 3000, 449.99 USD more a month"),
+            Some("edition flagship with add-on joined_groups at 3000, 300.00 USD more a month"),
+        ),
+        (
+            "a tier that is paid for already: set its value higher",
+            "plan pro members=300\n record create g Public u1 => ok\n record join g u2..300 => any\n register v => ok",
+            "join g v",
+            Some("add-on group_members at 2000, 0.00 USD more a month"),
         ),
         (
             "Trial's audio-video chat rooms",
@@ -194,4 +201,23 @@ fn what_is_allowed_needs_no_explanation() {
         .gateway
         .admit(app(1), &request, Mode::Enforce, stage.now);
     assert_eq!(stage.gateway.explain(&answer, &request), None);
+}
+
+#[test]
+fn a_denial_in_a_batch_is_explained_like_any_other() {
+    let gateway = gateway(
+        "trial",
+        "[[override]]\nlimit = \"max_users\"\nvalue = 1\nreason = \"a test\"\n",
+    );
+    let batch = [register("alice"), register("bob")];
+    let answer = gateway.admit_batch(app(1), &batch, Mode::Enforce, Commit::Each, at(MORNING));
+    let explained = |n: usize| gateway.explain_in_batch(&answer, &answer.decisions[n], &batch[n]);
+    assert_eq!(explained(0), None);
+    let why = explained(1).expect("denied");
+    assert_eq!(why.im_error_code, 70398);
+    assert!(
+        why.sentence.contains("1 of at most 1 registered users"),
+        "{}",
+        why.sentence
+    );
 }
