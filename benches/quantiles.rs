@@ -3,6 +3,7 @@
 //! `cargo bench --bench quantiles [-- USERS...]`. Users have ten memberships each, there is a group for ten users. A sample is
 //! a join by the gateway's `admit`: hashing both ids, finding the app, its lock, its limits, the decision, the change. The
 //! cost of reading the clock is taken off. Medians of five rounds; two threads on one app and on two; batches of 128.
+//! Transparent huge pages are off, as in the program; with `THP=1` in the environment they are as the system has them.
 
 mod common;
 
@@ -28,7 +29,10 @@ fn main() {
         sizes
     };
     let overhead = common::timer_overhead();
-    println!("clock {overhead} ns, taken off each sample");
+    println!(
+        "{}; clock {overhead} ns, taken off each sample",
+        common::allocator()
+    );
     for users in sizes {
         let (gateway, catalog) = common::gateway();
         // The second app is for two threads; at 10 million users one is enough to show.
