@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{Denial, Operation, Reached, Request, Subject};
+use super::{Denial, Reached, Request, Subject};
 use crate::catalog::{AddOn, Bound, Catalog, EditionId, LimitName, Reason};
 use crate::entitlement::{Entitlements, Source};
 use crate::id::{GroupId, UserId};
@@ -146,18 +146,7 @@ struct Named<'r, 'a> {
 
 impl fmt::Display for Named<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (user, friend, group) = match self.request {
-            Operation::RegisterUser { user }
-            | Operation::DeleteUser { user }
-            | Operation::Login { user, .. } => (Some(*user), None, None),
-            Operation::AddFriend(new) => (Some(new.user()), Some(new.friend()), None),
-            Operation::RemoveFriend { user, friend, .. } => (Some(*user), Some(*friend), None),
-            Operation::CreateGroup(new) => (Some(new.owner()), None, Some(new.group())),
-            Operation::DeleteGroup { group } => (None, None, Some(*group)),
-            Operation::JoinGroup { group, user, .. } | Operation::LeaveGroup { group, user } => {
-                (Some(*user), None, Some(*group))
-            }
-        };
+        let (user, friend, group) = self.request.ids();
         let (kind, id) = match self.subject {
             Subject::App => ("app", None),
             Subject::User => ("user", user.map(UserId::as_str)),

@@ -258,6 +258,23 @@ impl<User: Copy, Group: Copy> Operation<User, Group> {
         }
     }
 
+    /// The acting user (of a creation, the owner), the friend, and the group.
+    #[inline]
+    pub fn ids(&self) -> (Option<User>, Option<User>, Option<Group>) {
+        match self {
+            Self::RegisterUser { user } | Self::DeleteUser { user } | Self::Login { user, .. } => {
+                (Some(*user), None, None)
+            }
+            Self::AddFriend(new) => (Some(new.user), Some(new.friend), None),
+            Self::RemoveFriend { user, friend, .. } => (Some(*user), Some(*friend), None),
+            Self::CreateGroup(new) => (Some(new.owner), None, Some(new.group)),
+            Self::DeleteGroup { group } => (None, None, Some(*group)),
+            Self::JoinGroup { group, user, .. } | Self::LeaveGroup { group, user } => {
+                (Some(*user), None, Some(*group))
+            }
+        }
+    }
+
     /// Whether it adds to what the limits count; the others remove.
     pub const fn adds(&self) -> bool {
         match self {

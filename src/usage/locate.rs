@@ -68,23 +68,6 @@ impl Prepared {
     }
 }
 
-/// The keys of the acting user, the friend and the group.
-#[inline]
-fn keys(claim: &Claim) -> (Option<Key>, Option<Key>, Option<Key>) {
-    match claim {
-        Operation::RegisterUser { user }
-        | Operation::DeleteUser { user }
-        | Operation::Login { user, .. } => (Some(*user), None, None),
-        Operation::AddFriend(new) => (Some(new.user()), Some(new.friend()), None),
-        Operation::RemoveFriend { user, friend, .. } => (Some(*user), Some(*friend), None),
-        Operation::CreateGroup(new) => (Some(new.owner()), None, Some(new.group())),
-        Operation::DeleteGroup { group } => (None, None, Some(*group)),
-        Operation::JoinGroup { group, user, .. } | Operation::LeaveGroup { group, user } => {
-            (Some(*user), None, Some(*group))
-        }
-    }
-}
-
 impl Facts {
     /// Looks for the records of operations, stage by stage: each asks for the cache lines that the next one reads.
     pub(super) fn locate(&self, batch: &mut [Prepared]) {
@@ -102,7 +85,7 @@ impl Facts {
 
     #[inline]
     fn prefetch_tables(&self, claim: &Claim) {
-        let (user, friend, group) = keys(claim);
+        let (user, friend, group) = claim.ids();
         for key in user.into_iter().chain(friend) {
             self.user_index.prefetch(key);
         }
@@ -148,7 +131,7 @@ impl Facts {
     /// `decide` touches the records.
     #[inline]
     pub(super) fn candidates(&self, claim: &Claim) -> Hint {
-        let (user, friend, group) = keys(claim);
+        let (user, friend, group) = claim.ids();
         Hint {
             user: user.and_then(|key| self.user_index.candidate(key)),
             friend: friend.and_then(|key| self.user_index.candidate(key)),
