@@ -2,7 +2,7 @@
 //!
 //! A block that is given back merges with its neighbour of the same size, so that what small lists leave behind when all of
 //! them grow serves the larger ones: with an allocator's separate sizes it stays unused (measured: 9.8 bytes a membership
-//! against 6 here). Invariant: blocks of one chunk never overlap; a free block's neighbour of its size is not free.
+//! against 6.4 here). Invariant: blocks of one chunk never overlap; a free block's neighbour of its size is not free.
 //! Absent on purpose: who owns a block, and any pointer. A list that forgets its block leaks it until the app goes.
 
 use prefetch_index::prefetch_index;
