@@ -13,43 +13,60 @@
 
 // Vocabulary: no clock, no I/O.
 
+#[cfg(feature = "server")]
 pub mod id;
 
+#[cfg(feature = "server")]
 pub mod time;
 
+#[cfg(feature = "server")]
 pub mod money;
 
 // The domain, pure: no clock, no I/O.
 
+#[cfg(feature = "server")]
 pub mod catalog;
 
+#[cfg(feature = "server")]
 pub mod subscription;
 
+#[cfg(feature = "server")]
 pub mod entitlement;
 
+#[cfg(feature = "server")]
 pub mod admission;
 
+#[cfg(feature = "server")]
 pub mod metering;
 
 // State.
 
+#[cfg(feature = "server")]
 pub mod clock;
 
+#[cfg(feature = "server")]
 pub mod usage;
 
 // The application.
 
+#[cfg(feature = "server")]
 pub mod gateway;
 
-// Edges: files, streams, people.
+// Edges: wires, files, streams, people.
 
+#[cfg(feature = "client")]
+pub mod proto;
+
+#[cfg(feature = "server")]
 pub mod config;
 
+#[cfg(feature = "server")]
 pub mod trace;
 
+#[cfg(feature = "server")]
 pub mod cli;
 
 /// The README's example, compiled and run.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -6,9 +6,8 @@ use super::rust::{Named, paths};
 /// Most lines of a file: more is rarely one idea.
 const LINES_MAX: usize = 500;
 
-/// Everything at the top of the repository; `proto/` from the first network interface on.
-const TOP_LEVEL: &str =
-    ".ci/ .gitignore Cargo.lock Cargo.toml LICENSE README.md benches/ config/ proto/ src/ tests/";
+/// Everything at the top of the repository.
+const TOP_LEVEL: &str = ".ci/ .gitignore Cargo.lock Cargo.toml LICENSE README.md benches/ config/ examples/ proto/ src/ tests/";
 
 /// A file that does not begin by saying what it is.
 pub fn header(path: &str, text: &str) -> Vec<String> {

@@ -10,13 +10,18 @@ pub const PURE: &str = "id time money catalog subscription entitlement admission
 const IMPURE: &str = "std::fs std::net std::io std::process std::env std::thread std::sync::atomic tokio parking_lot \
                       print println eprint eprintln";
 
-const CLOCKS: &str = "std::time::Instant std::time::SystemTime chrono rustix::time tokio::time";
+const CLOCKS: &str =
+    "std::time::Instant std::time::SystemTime chrono rustix::time tokio::time::Instant";
 
 /// Crates of the edges, and the modules that may name them.
-const EDGES: [(&str, &str); 2] = [
+const EDGES: [(&str, &str); 3] = [
     (
         "serde serde_json toml clap comfy_table indicatif",
         "config trace cli",
+    ),
+    (
+        "tonic prost h2 http http_body axum tower",
+        "proto client grpc server load cli",
     ),
     ("anyhow", "cli main"),
 ];
