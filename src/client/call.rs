@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_stream::Stream;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status};
 
 use super::answer::{Answer, BatchAnswer, Cause};
 use super::batching::Batcher;
@@ -20,11 +20,11 @@ use super::builder::Builder;
 use super::error::{self, ClientError, InvalidRequest, Undecided};
 use super::kind::OperationKind;
 use super::policy::Policies;
+use super::stream::BatchStream;
 use crate::proto::admission_service_client::AdmissionServiceClient;
 use crate::proto::control_service_client::ControlServiceClient;
 use crate::proto::{
-    AdmitBatchRequest, AdmitBatchResponse, AdmitRequest, AdmitResponse, GetUsageRequest,
-    GetUsageResponse,
+    AdmitBatchRequest, AdmitRequest, AdmitResponse, GetUsageRequest, GetUsageResponse,
 };
 
 /// Largest message that a gateway takes.
@@ -141,16 +141,13 @@ impl Client {
         }
     }
 
-    /// Opens a stream of batches, for callers that keep several in flight themselves, like a replay. Neither deadline nor policy
-    /// apply to it: it ends with the connection. The gateway may answer no sooner than it has a batch: hand in a stream that has one.
-    pub async fn admit_stream(
+    /// A stream of batches, for callers that keep several in flight themselves, like a replay. Neither deadline nor policy apply to
+    /// it: it ends with the connection.
+    pub fn admit_stream(
         &self,
         batches: impl Stream<Item = AdmitBatchRequest> + Send + 'static,
-    ) -> Result<Streaming<AdmitBatchResponse>, ClientError> {
-        let mut service = self.shared.admission.clone();
-        let opened = service.admit_stream(batches).await;
-        let opened = opened.map_err(|status| ClientError::from_status(&status, self.deadline));
-        opened.map(Response::into_inner)
+    ) -> BatchStream {
+        BatchStream::new(self.shared.admission.clone(), batches)
     }
 
     /// What an app, a user or a group has, beside its limits.
@@ -158,25 +155,36 @@ impl Client {
         &self,
         request: GetUsageRequest,
     ) -> Result<GetUsageResponse, ClientError> {
-        let service = &self.shared.admission;
-        self.call(request, async |request| {
-            service.clone().get_usage(request).await
-        })
-        .await
+        let call = |mut service: AdmissionServiceClient<_>, request| async move {
+            service.get_usage(request).await
+        };
+        self.call(&self.shared.admission, request, call).await
     }
 
-    pub(super) fn control(&self) -> ControlServiceClient<Channel> {
-        self.shared.control.clone()
+    /// A control call that no policy answers.
+    pub(super) async fn control<M: Clone, T, F>(
+        &self,
+        message: M,
+        call: impl Fn(ControlServiceClient<Channel>, Request<M>) -> F,
+    ) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.call(&self.shared.control, message, call).await
     }
 
     /// A call that no policy answers, within the deadline, repeated where its connection went away.
-    pub(super) async fn call<M: Clone, T>(
+    async fn call<S: Clone, M: Clone, T, F>(
         &self,
+        service: &S,
         message: M,
-        call: impl AsyncFn(Request<M>) -> Result<Response<T>, Status>,
-    ) -> Result<T, ClientError> {
+        call: impl Fn(S, Request<M>) -> F,
+    ) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
         let deadline = self.deadline;
-        let asked = repeated(|| call(with_timeout(message.clone(), deadline)));
+        let asked = repeated(|| call(service.clone(), with_timeout(message.clone(), deadline)));
         let response = timeout(deadline, asked)
             .await
             .map_err(|_| Cause::Deadline(deadline))?;

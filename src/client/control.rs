@@ -17,8 +17,8 @@ impl Client {
             sdk_app_id: app,
             edition: edition.into(),
         };
-        self.call(request, async |request| {
-            self.control().create_app(request).await
+        self.control(request, |mut service, request| async move {
+            service.create_app(request).await
         })
         .await
     }
@@ -26,8 +26,8 @@ impl Client {
     /// An app and its limits.
     pub async fn get_app(&self, app: u32) -> Result<App, ClientError> {
         let request = GetAppRequest { sdk_app_id: app };
-        self.call(request, async |request| {
-            self.control().get_app(request).await
+        self.control(request, |mut service, request| async move {
+            service.get_app(request).await
         })
         .await
     }
@@ -38,8 +38,8 @@ impl Client {
             page_size: 1000,
             page_token: page_token.into(),
         };
-        self.call(request, async |request| {
-            self.control().list_apps(request).await
+        self.control(request, |mut service, request| async move {
+            service.list_apps(request).await
         })
         .await
     }
@@ -50,16 +50,16 @@ impl Client {
             sdk_app_id: app,
             edition: edition.into(),
         };
-        self.call(request, async |request| {
-            self.control().set_edition(request).await
+        self.control(request, |mut service, request| async move {
+            service.set_edition(request).await
         })
         .await
     }
 
     /// Reads the configuration files anew.
     pub async fn reload(&self) -> Result<ReloadResponse, ClientError> {
-        self.call(ReloadRequest {}, async |request| {
-            self.control().reload(request).await
+        self.control(ReloadRequest {}, |mut service, request| async move {
+            service.reload(request).await
         })
         .await
     }

@@ -37,6 +37,7 @@ mod error;
 mod kind;
 mod operations;
 mod policy;
+mod stream;
 
 pub use address::AddressError;
 pub use answer::{Answer, BatchAnswer, Cause, DecidedBy};
@@ -46,3 +47,4 @@ pub use error::{ClientError, InvalidRequest};
 pub use kind::OperationKind;
 pub use operations::Sides;
 pub use policy::OnUnreachable;
+pub use stream::BatchStream;

@@ -12,6 +12,7 @@
 
 mod churn;
 mod cli;
+mod client;
 mod config;
 mod linearizable;
 mod model;

@@ -4,7 +4,6 @@
 //! waiting between attempts. When a stream fails its callers are told, and it is they who stop asking (see `breaker`).
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,11 +11,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use tonic::{Code, Response, Status, Streaming};
+use tonic::{Code, Status};
 
 use super::super::answer::Cause;
 use super::super::call::admit_once;
 use super::super::error::{self, Undecided};
+use super::super::stream::{self, BatchStream};
 use super::batch::{Batch, Pending};
 use crate::proto::admission_service_client::AdmissionServiceClient;
 use crate::proto::{AdmitBatchRequest, AdmitBatchResponse};
@@ -48,6 +48,21 @@ enum Ended {
     Failed(Cause),
     /// An answer is overdue.
     Stalled,
+}
+
+impl Ended {
+    fn by_the_gateway() -> Self {
+        Self::GoneAway(Cause::Unreachable("the gateway ended the stream".into()))
+    }
+
+    fn with(status: &Status) -> Self {
+        let cause = stream::cause(status);
+        if error::is_going_away(status) {
+            Self::GoneAway(cause)
+        } else {
+            Self::Failed(cause)
+        }
+    }
 }
 
 impl Worker {
@@ -86,7 +101,8 @@ impl Worker {
     /// Sends and receives on one stream until it ends.
     async fn stream(&mut self) -> Ended {
         let (outbound, batches) = mpsc::channel(IN_FLIGHT_MAX);
-        let mut inbound = Inbound::open(self.service.clone(), batches);
+        let batches = ReceiverStream::new(batches);
+        let mut inbound = BatchStream::new(self.service.clone(), batches);
         loop {
             self.send(&outbound);
             let patience = self.in_flight.iter().map(Batch::patience).max();
@@ -94,15 +110,15 @@ impl Worker {
             let has_room = self.ready.is_empty() && self.on_their_way() < IN_FLIGHT_MAX;
             tokio::select! {
                 biased;
-                answer = timeout(patience, inbound.next()) => {
-                    match answer {
-                        Ok(Ok(response)) => {
-                            if let Err(ended) = self.take(response) {
-                                return ended;
-                            }
-                        }
-                        Ok(Err(ended)) => return ended,
-                        Err(_) => return Ended::Stalled,
+                answer = timeout(patience, inbound.message()) => {
+                    let taken = match answer {
+                        Ok(Ok(Some(response))) => self.take(response),
+                        Ok(Ok(None)) => Err(Ended::by_the_gateway()),
+                        Ok(Err(status)) => Err(Ended::with(&status)),
+                        Err(_) => Err(Ended::Stalled),
+                    };
+                    if let Err(ended) = taken {
+                        return ended;
                     }
                 }
                 Some(_) = self.singly.join_next() => {}
@@ -217,54 +233,5 @@ impl Worker {
         for batch in self.in_flight.drain(..).chain(self.ready.drain(..)) {
             batch.fail(cause);
         }
-    }
-}
-
-type Opening =
-    Pin<Box<dyn Future<Output = Result<Response<Streaming<AdmitBatchResponse>>, Status>> + Send>>;
-
-/// The answers. The gateway may open its side no sooner than it has a batch, so that opening goes on beside sending.
-enum Inbound {
-    Opening(Opening),
-    Open(Box<Streaming<AdmitBatchResponse>>),
-}
-
-impl Inbound {
-    fn open(
-        mut service: AdmissionServiceClient<Channel>,
-        batches: mpsc::Receiver<AdmitBatchRequest>,
-    ) -> Self {
-        let batches = ReceiverStream::new(batches);
-        Self::Opening(Box::pin(async move { service.admit_stream(batches).await }))
-    }
-
-    /// The next answer. Loses nothing when it is dropped while it waits.
-    async fn next(&mut self) -> Result<AdmitBatchResponse, Ended> {
-        loop {
-            match self {
-                Self::Opening(opening) => {
-                    let opened = opening.as_mut().await.map_err(|status| ended(&status))?;
-                    *self = Self::Open(Box::new(opened.into_inner()));
-                }
-                Self::Open(answers) => {
-                    let next = answers.message().await.map_err(|status| ended(&status))?;
-                    let gone = || Cause::Unreachable("the gateway ended the stream".into());
-                    return next.ok_or_else(|| Ended::GoneAway(gone()));
-                }
-            }
-        }
-    }
-}
-
-fn ended(status: &Status) -> Ended {
-    let cause = match error::cause(status, FOR_EVER) {
-        // A stream has no deadline of its own; somebody between here and the gateway has.
-        Cause::Deadline(_) => Cause::Unreachable("the stream was cut for lasting too long".into()),
-        cause => cause,
-    };
-    if error::is_going_away(status) {
-        Ended::GoneAway(cause)
-    } else {
-        Ended::Failed(cause)
     }
 }
