@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::fault::{Fault, TraceError};
 use super::said::{Action, Said};
-use crate::admission::{NewFriendship, Sides};
+use crate::admission::{NewFriendship, OperationKind, Sides};
 use crate::catalog::Catalog;
 use crate::id::{GroupId, UserId};
 use crate::time::Timestamp;
@@ -122,18 +122,22 @@ impl<'a> Fields<'a> {
 
     fn said(&self) -> Result<Entry<Said<'_>>, Fault> {
         let at = Timestamp::parse(&self.at.0).map_err(Fault::Time)?;
-        let action = match &*self.op.0 {
-            "register_user" => self.register_user(),
-            "delete_user" => self.delete_user(),
-            "login" => self.login(),
-            "add_friend" => self.add_friend(),
-            "remove_friend" => self.remove_friend(),
-            "create_group" => self.create_group(),
-            "delete_group" => self.delete_group(),
-            "join_group" => self.join_group(),
-            "leave_group" => self.leave_group(),
-            SET_EDITION => self.set_edition(),
-            op => return Err(Fault::UnknownOperation { op: op.into() }),
+        let op = &*self.op.0;
+        if op == SET_EDITION {
+            let action = self.set_edition()?;
+            return Ok(Entry { at, action });
+        }
+        let unknown = || Fault::UnknownOperation { op: op.into() };
+        let action = match OperationKind::from_name(op).ok_or_else(unknown)? {
+            OperationKind::RegisterUser => self.register_user(),
+            OperationKind::DeleteUser => self.delete_user(),
+            OperationKind::Login => self.login(),
+            OperationKind::AddFriend => self.add_friend(),
+            OperationKind::RemoveFriend => self.remove_friend(),
+            OperationKind::CreateGroup => self.create_group(),
+            OperationKind::DeleteGroup => self.delete_group(),
+            OperationKind::JoinGroup => self.join_group(),
+            OperationKind::LeaveGroup => self.leave_group(),
         }?;
         Ok(Entry { at, action })
     }
