@@ -37,6 +37,7 @@ pub(super) fn endpoint(address: &str) -> Result<Endpoint, AddressError> {
     };
     match address.split_once("://") {
         Some(("unix", path)) => check_path(path).map_err(|problem| fault(&problem))?,
+        Some(("http", "")) => return Err(fault("it names no host")),
         Some(("http", _)) => check_http(address).map_err(|problem| fault(&problem))?,
         Some(("https", _)) => return Err(fault("a gateway speaks no TLS")),
         Some((scheme, _)) => return Err(fault(&format!("\"{scheme}\" is an unknown scheme"))),
@@ -112,7 +113,7 @@ mod tests {
             ("http://h:0", "it names no port"),
             ("http://h:99999", "it names no port"),
             ("http://:7600", "it names no host"),
-            ("http://", "it "),
+            ("http://", "it names no host"),
             ("http://a b:1", "invalid "),
             ("http://me@h:1", "it names a user"),
             ("http://h:1/path", "something follows"),
