@@ -20,6 +20,7 @@ mod properties;
 mod races;
 mod rules;
 mod script;
+mod served;
 mod structure;
 mod support;
 mod traces;
