@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use tonic::Code;
 
 use super::runtime;
 use crate::client::{Cause, Client, ClientError};
@@ -61,6 +62,12 @@ pub(super) fn trouble(server: &str, error: &ClientError) -> anyhow::Error {
                 "{server}: {cause}; start one with `quotagate serve`, or name another with --server"
             )
         }
+        ClientError::Undecided(
+            cause @ Cause::Failed {
+                code: Code::Unimplemented,
+                ..
+            },
+        ) => anyhow::anyhow!("{server}: {cause}; is that where the gateway serves gRPC?"),
         ClientError::Undecided(cause) => anyhow::anyhow!("{server}: {cause}"),
         ClientError::Invalid(_) | ClientError::Refused { .. } => anyhow::anyhow!("{error}"),
     }

@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use super::answer::{Answer, BatchAnswer, Cause};
-use super::batching::Batcher;
+use super::batching::{BYTES_MAX, Batcher};
 use super::breaker::Breaker;
 use super::builder::Builder;
 use super::error::{self, ClientError, InvalidRequest, Undecided};
@@ -84,11 +84,11 @@ impl Client {
             return Err(no_operation("operation"));
         };
         let kind = OperationKind::of(operation);
-        check_size(&request)?;
+        let bytes = check_size(&request)?;
         let asked = async {
             let response = match &self.shared.batcher {
-                Some(batcher) => batcher.ask(request, self.deadline).await?,
-                None => admit_once(&self.shared.admission, &request, self.deadline).await?,
+                Some(batcher) if bytes <= BYTES_MAX => batcher.ask(request, self.deadline).await?,
+                _ => admit_once(&self.shared.admission, &request, self.deadline).await?,
             };
             Ok(Answer::by_gateway(response)?)
         };
@@ -257,11 +257,11 @@ fn no_operation(field: &str) -> InvalidRequest {
     InvalidRequest::field(field, "there is none; set exactly one")
 }
 
-/// Too large is wrong whether or not the gateway is there to say so.
-fn check_size(message: &impl prost::Message) -> Result<(), InvalidRequest> {
+/// How many bytes a message has. Too large is wrong whether or not the gateway is there to say so.
+fn check_size(message: &impl prost::Message) -> Result<usize, InvalidRequest> {
     let bytes = message.encoded_len();
     if bytes <= MESSAGE_BYTES_MAX {
-        return Ok(());
+        return Ok(bytes);
     }
     let description =
         format!("it has {bytes} bytes; a gateway takes {MESSAGE_BYTES_MAX}: name fewer ids");

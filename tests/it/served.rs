@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use assert_cmd::cargo::cargo_bin;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// `quotagate serve` on a free port and a socket in a directory of its own; it ends when this is dropped.
@@ -50,6 +51,20 @@ impl Served {
             address,
             dir,
         }
+    }
+
+    /// Tells it to stop, waits until it has, and gives its directory back.
+    fn stop(mut self) -> TempDir {
+        let id = i32::try_from(self.process.id())
+            .ok()
+            .and_then(Pid::from_raw);
+        kill_process(id.expect("a process"), Signal::TERM).expect("it runs");
+        let status = self.process.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0));
+        std::mem::replace(
+            &mut self.dir,
+            TempDir::new().expect("a temporary directory"),
+        )
     }
 
     /// The address of its Unix socket.

@@ -14,8 +14,8 @@ use crate::proto::{AdmitBatchRequest, AdmitBatchResponse, AdmitRequest, AdmitRes
 
 /// Most operations of a batch: beyond a hundred, the cost of the call is no longer seen beside theirs.
 const OPERATIONS_MAX: usize = 128;
-/// A batch of more bytes takes no further operation; the gateway takes 1 MiB.
-const BYTES_MAX: usize = 1 << 17;
+/// Most bytes of a batch's operations. The gateway takes 1 MiB, but what is behind a long message waits for it.
+pub(in crate::client) const BYTES_MAX: usize = 1 << 17;
 
 /// What a caller waits for.
 pub(super) type Answering = oneshot::Sender<Result<AdmitResponse, Undecided>>;

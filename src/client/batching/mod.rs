@@ -7,8 +7,11 @@
 mod batch;
 mod worker;
 
+pub(super) use self::batch::BYTES_MAX;
+
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tonic::transport::Channel;
 
@@ -43,11 +46,13 @@ impl Batcher {
     ) -> Result<AdmitResponse, Undecided> {
         let (answer, answered) = oneshot::channel();
         let pending = Pending::new(request, patience, answer);
-        self.queue.try_send(pending).map_err(|_| {
-            let message = format!("{QUEUE_MAX} operations wait to be sent").into();
-            Cause::Overloaded(message)
+        let ended = || Cause::Unreachable("the runtime that the client was made in is gone".into());
+        self.queue.try_send(pending).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                Cause::Overloaded(format!("{QUEUE_MAX} operations wait to be sent").into())
+            }
+            TrySendError::Closed(_) => ended(),
         })?;
-        let ended = || Cause::Unreachable("the client's stream has ended".into());
         answered.await.unwrap_or_else(|_| Err(ended().into()))
     }
 }

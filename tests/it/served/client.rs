@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use quotagate::client::{Client, DecidedBy};
 use quotagate::proto::Reason;
+use tempfile::TempDir;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::Served;
 
@@ -53,4 +56,53 @@ async fn concurrent_callers_are_told_their_own_answers() {
         }
         assert_eq!(allowed, 100, "of app {app}");
     }
+}
+
+/// Callers never see more of it than answers by policy, and are answered by the next gateway as soon as it is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_may_be_replaced_under_load() {
+    let mut dir = TempDir::new().expect("a temporary directory");
+    for batched in [false, true] {
+        let served = Served::start_with(dir, &[]);
+        let builder = Client::builder(served.socket()).deadline(PATIENT);
+        let builder = if batched { builder.batched() } else { builder };
+        let client = builder.connect().expect("an address");
+        let ended = CancellationToken::new();
+        let mut callers = JoinSet::new();
+        for number in 0..8 {
+            let (client, ended) = (client.clone(), ended.clone());
+            callers.spawn(async move {
+                let user = format!("user {number}");
+                while !ended.is_cancelled() {
+                    let answer = client.login(1, &user).await.expect("valid");
+                    if *answer.decided_by() != DecidedBy::Gateway {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                }
+            });
+        }
+        until(&client, true).await;
+        let stopped = tokio::task::spawn_blocking(|| served.stop());
+        dir = stopped.await.expect("it stops");
+        until(&client, false).await;
+        let served = Served::start_with(dir, &[]);
+        until(&client, true).await;
+        ended.cancel();
+        callers.join_all().await;
+        dir = served.stop();
+    }
+}
+
+/// Asks until the gateway answers, or does not.
+async fn until(client: &Client, by_gateway: bool) {
+    let asked = async {
+        loop {
+            let answer = client.login(1, "ann").await.expect("valid");
+            if (*answer.decided_by() == DecidedBy::Gateway) == by_gateway {
+                return;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENT, asked).await.expect("it changes");
 }
