@@ -87,7 +87,7 @@ Exit status:
 )]
 pub(super) struct SetEdition {
     /// The app (SDKAppID), and the edition; each may be given as a flag instead
-    #[arg(value_name = "APP> <EDITION", num_args = 0..=2)]
+    #[arg(value_names = ["APP", "EDITION"], num_args = 0..=2)]
     words: Vec<String>,
     /// The app (SDKAppID)
     #[arg(long, value_name = "APP", value_parser = app_id)]
