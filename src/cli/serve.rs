@@ -91,14 +91,14 @@ impl Arguments {
         if let Some(listen) = self.listen {
             settings.listen = listen;
             if listen.port() == 0 {
-                settings.http.set_port(0);
+                settings.monitoring.set_port(0);
             }
         }
         if let Some(uds) = &self.uds {
             settings.uds = Some(uds.clone());
         }
         if let Some(http) = self.http {
-            settings.http = http;
+            settings.monitoring = http;
         }
     }
 }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use http::Uri;
 use tonic::transport::Endpoint;
+use tonic::transport::Uri;
 
 /// Longest path of a Unix socket, as the kernel has it (108 bytes with a closing zero).
 const SOCKET_PATH_BYTES_MAX: usize = 107;

@@ -21,7 +21,7 @@ pub struct Settings {
     /// The Unix socket where it is served as well.
     pub uds: Option<PathBuf>,
     /// Where `/metrics` and `/readyz` are served.
-    pub http: SocketAddr,
+    pub monitoring: SocketAddr,
     /// The deployment's zone.
     pub zone: Zone,
     /// The secret that ids are hashed with; a fresh one when nothing.
@@ -58,7 +58,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7600)),
             uds: None,
-            http: SocketAddr::from(([127, 0, 0, 1], 7601)),
+            monitoring: SocketAddr::from(([127, 0, 0, 1], 7601)),
             zone: Zone::default(),
             id_key: None,
             workers: None,
@@ -89,7 +89,7 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
     let uds = root.optional("uds", None, |value| {
         Some(Some(PathBuf::from(value.text()?)))
     });
-    let http = root.optional("http", default.http, address);
+    let monitoring = root.optional("http", default.monitoring, address);
     let zone = root.optional("time_zone", default.zone, zone);
     let id_key = root.optional("id_key", None, |value| id_key(value).map(Some));
     let workers = root.optional("workers", None, |value| number(value, 1..=256).map(Some));
@@ -101,7 +101,7 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
     Some(Settings {
         listen: listen?,
         uds: uds?,
-        http: http?,
+        monitoring: monitoring?,
         zone: zone?,
         id_key: id_key?,
         workers: workers?,

@@ -115,9 +115,9 @@ impl Server {
             .as_deref()
             .map(|path| Listener::unix(path).map_err(on(path.display().to_string())));
         let unix = unix.transpose()?;
-        let web = TcpListener::bind(settings.http).await;
-        let web = web.map_err(on(settings.http.to_string()))?;
-        let http = web.local_addr().unwrap_or(settings.http);
+        let web = TcpListener::bind(settings.monitoring).await;
+        let web = web.map_err(on(settings.monitoring.to_string()))?;
+        let http = web.local_addr().unwrap_or(settings.monitoring);
 
         let (stop, drain, deadline) =
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
