@@ -6,6 +6,7 @@
 mod admit;
 mod app;
 mod config_check;
+mod demo;
 mod json;
 mod reload;
 mod remote;
@@ -39,6 +40,7 @@ const TROUBLE: u8 = 2;
                   friend, group, member, room or login: by its edition, its add-ons and the operators' overrides.",
     after_long_help = "\
 Examples:
+  quotagate demo
   quotagate serve
   quotagate app create 1400000001 --edition pro
   quotagate admit register_user --app 1400000001 --user alice
@@ -62,6 +64,7 @@ enum Command {
     /// Looks after the configuration files
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
+    Demo(demo::Arguments),
     Serve(serve::Arguments),
     /// Looks after the apps of a running gateway
     #[command(subcommand, arg_required_else_help = true)]
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Config(ConfigCommand::Check(arguments)) => config_check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::App(command) => app::run(&command),
         Command::Admit(arguments) => admit::run(&arguments),
