@@ -71,7 +71,9 @@ pub fn admit_each<'m>(
 #[inline]
 fn answered(gateway: &Gateway, counters: &Counters, ask: &Ask<'_>, answer: &Answer) -> Bytes {
     counters.decided(ask.request.kind(), &answer.decision.outcome);
-    framed(|out| answer::put_one(out, gateway, answer, &ask.request))
+    framed(answer::bytes_of(answer), |out| {
+        answer::put_one(out, gateway, answer, &ask.request);
+    })
 }
 
 /// `AdmitBatch`: the answer's frame.
@@ -82,7 +84,7 @@ pub fn admit_batch(
     now: Timestamp,
 ) -> Result<Bytes, Status> {
     let mut decided = Ok(());
-    let frame = framed(|out| {
+    let frame = framed(message.len(), |out| {
         decided = decide_batch(gateway, counters, message, now, &mut 0, out);
     });
     decided.map(|()| frame).map_err(|fault| fault.status())
@@ -165,7 +167,7 @@ pub fn get_usage(gateway: &Gateway, message: &[u8], now: Timestamp) -> Result<By
             convert::group_usage(&entitlements, usage.ok_or_else(none)?)
         }
     };
-    Ok(framed(|out| {
+    Ok(framed(answer.encoded_len(), |out| {
         // A vector takes all that it is given.
         let _ = answer.encode(out);
     }))
