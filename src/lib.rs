@@ -64,6 +64,9 @@ pub mod config;
 pub mod trace;
 
 #[cfg(feature = "server")]
+pub mod load;
+
+#[cfg(feature = "server")]
 pub mod cli;
 
 /// The README's example, compiled and run.

@@ -4,6 +4,7 @@
 //! Absent on purpose: rules. A command reads files, asks the layers below and prints.
 
 mod config_check;
+mod load;
 mod replay;
 mod table;
 
@@ -44,6 +45,7 @@ enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
     Replay(replay::Arguments),
+    Load(load::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -64,6 +66,7 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Config(ConfigCommand::Check(arguments)) => config_check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));

@@ -71,7 +71,8 @@ fn rate(report: &Report) -> String {
     )
 }
 
-fn table(header: &[&str]) -> Table {
+/// An empty table with its header.
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
     table.set_header(header.iter().copied());
