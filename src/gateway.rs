@@ -4,6 +4,7 @@
 //! Invariant: control calls are one after the other, so revisions grow in the order in which they take effect.
 //! Absent on purpose: sockets, files, the clock.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -65,6 +66,15 @@ pub enum AppError {
     /// The catalog has no edition of that name.
     #[error("there is no edition \"{0}\" in the catalog")]
     NoEdition(Arc<str>),
+}
+
+/// An app whose edition a new catalog lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranded {
+    /// Which.
+    pub app: SdkAppId,
+    /// The edition that it is on.
+    pub edition: Arc<str>,
 }
 
 impl Gateway {
@@ -140,7 +150,17 @@ impl Gateway {
 
     /// Puts the denial of an answer, or the one that a limit in shadow would have given, into words.
     pub fn explain(&self, answer: &Answer, request: &Request<'_>) -> Option<Explanation> {
-        self.explain_one(&answer.decision, answer.basis.as_deref(), request)
+        self.explain_part(answer, &answer.decision, request)
+    }
+
+    /// The same for a part of an answer: an initial member's decision, `request` being that member's join.
+    pub fn explain_part(
+        &self,
+        answer: &Answer,
+        decision: &Decision,
+        request: &Request<'_>,
+    ) -> Option<Explanation> {
+        self.explain_one(decision, answer.basis.as_deref(), request)
     }
 
     /// The same for one decision of a batch's answer.
@@ -185,6 +205,24 @@ impl Gateway {
         self.apps.with(id, |app| app.entitlements.load_full())
     }
 
+    /// The catalog, the operators' rules and the zone in force. Takes no lock, and no reference that threads would share.
+    #[inline]
+    pub fn terms(&self) -> impl Deref<Target = Arc<Terms>> {
+        self.terms.load()
+    }
+
+    /// The newest revision given to any app's entitlements.
+    pub fn revision(&self) -> u64 {
+        *self.revision.lock()
+    }
+
+    /// Every app's id, ascending.
+    pub fn app_ids(&self) -> Vec<SdkAppId> {
+        let mut ids = self.apps.ids();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Entries that all apps together hold of the gateway's budgets.
     pub fn totals(&self) -> &Totals {
         &self.totals
@@ -212,6 +250,11 @@ impl Gateway {
         Ok(())
     }
 
+    /// Puts an app on another edition, at once; what it has chosen besides is kept, and counts where the edition sells it.
+    pub fn set_edition(&self, id: SdkAppId, edition: &str, now: Timestamp) -> Result<(), AppError> {
+        self.change(id, now, |control| control.plan.edition = edition.into())
+    }
+
     /// Puts an app on another plan, at once.
     pub fn set_plan(&self, id: SdkAppId, plan: Plan, now: Timestamp) -> Result<(), AppError> {
         self.change(id, now, |control| control.plan = plan)
@@ -227,21 +270,31 @@ impl Gateway {
         self.change(id, now, |control| control.standing = standing)
     }
 
-    /// Puts another catalog and policy in force for every app, at once for each. Nothing changes if an app's edition is
-    /// missing.
-    pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<(), AppError> {
+    /// Puts another catalog and policy in force for every app, at once for each; answers their revision. Nothing changes
+    /// if an app's edition is missing; then every such app comes back, by id.
+    pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<u64, Vec<Stranded>> {
         let mut revision = self.revision.lock();
-        let mut resolved = Vec::new();
+        let (mut resolved, mut stranded) = (Vec::new(), Vec::new());
         for (id, app) in self.apps.all() {
-            let entitlements = resolve(&terms, id, &app.control.lock(), now, *revision + 1)?;
-            resolved.push((app, entitlements));
+            let control = app.control.lock().clone();
+            match resolve(&terms, id, &control, now, *revision + 1) {
+                Ok(entitlements) => resolved.push((app, entitlements)),
+                Err(_) => stranded.push(Stranded {
+                    app: id,
+                    edition: control.plan.edition,
+                }),
+            }
+        }
+        if !stranded.is_empty() {
+            stranded.sort_unstable_by_key(|one| one.app);
+            return Err(stranded);
         }
         *revision += 1;
         self.terms.store(Arc::new(terms));
         for (app, entitlements) in resolved {
             app.entitlements.store(Arc::new(entitlements));
         }
-        Ok(())
+        Ok(*revision)
     }
 
     fn change(

@@ -45,6 +45,9 @@ pub mod metering;
 pub mod clock;
 
 #[cfg(feature = "server")]
+pub mod telemetry;
+
+#[cfg(feature = "server")]
 pub mod usage;
 
 // The application.
@@ -62,6 +65,15 @@ pub mod config;
 
 #[cfg(feature = "server")]
 pub mod trace;
+
+#[cfg(feature = "server")]
+pub mod reload;
+
+#[cfg(feature = "server")]
+pub mod grpc;
+
+#[cfg(feature = "server")]
+pub mod server;
 
 #[cfg(feature = "server")]
 pub mod load;

@@ -59,7 +59,7 @@ fn configure(dir: &Path, unix: &Path, workers: usize) -> PathBuf {
     };
     let limits = ["group_members", "daily_groups", "joined_groups"].map(open);
     let gateway = format!(
-        "listen = \"127.0.0.1:0\"\nuds = \"{}\"\nworkers = {workers}\n",
+        "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nuds = \"{}\"\nworkers = {workers}\n",
         unix.display()
     );
     let files = [

@@ -68,7 +68,12 @@ impl Report {
     /// A row that is held to a target by itself.
     pub fn alone(&mut self, name: &str, own: &Samples, target: Target) {
         let median = own.median();
-        self.row(name, [shown(median), String::new(), String::new()], median, target);
+        self.row(
+            name,
+            [shown(median), String::new(), String::new()],
+            median,
+            target,
+        );
     }
 
     pub fn print(&self) {

@@ -18,6 +18,8 @@ pub struct Explanation {
     pub im_error_code: i32,
     /// What is the matter, in a sentence.
     pub sentence: String,
+    /// The app's edition; nothing where there is no app.
+    pub edition: Option<Box<str>>,
     /// When the day that was counted ends, for a day's limit.
     pub resets_at: Option<Timestamp>,
     /// The cheapest purchase that would lift the limit; nothing where none would.
@@ -43,6 +45,7 @@ impl Explanation {
         Self {
             im_error_code: catalog.code(Reason::AppNotFound),
             sentence: "There is no such app.".to_owned(),
+            edition: None,
             resets_at: None,
             remedy: None,
         }
@@ -69,6 +72,7 @@ pub fn explain(denial: &Denial, request: &Request<'_>, entitlements: &Entitlemen
     Explanation {
         im_error_code: entitlements.catalog.code(denial.reason),
         sentence: sentence(denial, request, entitlements),
+        edition: Some(entitlements.edition().name.clone()),
         resets_at: day.map(|day| entitlements.zone.start(day.next())),
         remedy: denial
             .reached

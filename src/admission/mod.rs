@@ -13,7 +13,7 @@ pub(crate) use counts::AppCounts;
 pub use explain::{Explanation, Remedy, explain};
 pub use operation::{
     EARLY_LOGIN_MS_MAX, InvalidOperation, LATE_LOGIN_MS_MAX, LoginTime, Mode, NewFriendship,
-    NewGroup, Operation, Request, Sides,
+    NewGroup, Operation, OperationKind, Request, Sides,
 };
 pub use verdict::{Decision, Denial, Outcome, Reached, Subject};
 

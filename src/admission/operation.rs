@@ -29,6 +29,64 @@ pub enum Sides {
     Own,
 }
 
+/// Which of the nine operations, in the order of RULES section 2.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OperationKind {
+    /// See [`Operation::RegisterUser`].
+    RegisterUser,
+    /// See [`Operation::DeleteUser`].
+    DeleteUser,
+    /// See [`Operation::Login`].
+    Login,
+    /// See [`Operation::AddFriend`].
+    AddFriend,
+    /// See [`Operation::RemoveFriend`].
+    RemoveFriend,
+    /// See [`Operation::CreateGroup`].
+    CreateGroup,
+    /// See [`Operation::DeleteGroup`].
+    DeleteGroup,
+    /// See [`Operation::JoinGroup`].
+    JoinGroup,
+    /// See [`Operation::LeaveGroup`].
+    LeaveGroup,
+}
+
+impl OperationKind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::RegisterUser,
+        Self::DeleteUser,
+        Self::Login,
+        Self::AddFriend,
+        Self::RemoveFriend,
+        Self::CreateGroup,
+        Self::DeleteGroup,
+        Self::JoinGroup,
+        Self::LeaveGroup,
+    ];
+
+    /// The name in traces, commands and on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RegisterUser => "register_user",
+            Self::DeleteUser => "delete_user",
+            Self::Login => "login",
+            Self::AddFriend => "add_friend",
+            Self::RemoveFriend => "remove_friend",
+            Self::CreateGroup => "create_group",
+            Self::DeleteGroup => "delete_group",
+            Self::JoinGroup => "join_group",
+            Self::LeaveGroup => "leave_group",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// An operation on ids that are texts or keys: `User` and `Group` are the kinds of id.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Operation<User, Group> {
@@ -219,43 +277,24 @@ impl LoginTime {
 }
 
 impl<User: Copy, Group: Copy> Operation<User, Group> {
-    /// The name of every operation, in the order of RULES section 2.
-    pub const NAMES: [&'static str; 9] = [
-        "register_user",
-        "delete_user",
-        "login",
-        "add_friend",
-        "remove_friend",
-        "create_group",
-        "delete_group",
-        "join_group",
-        "leave_group",
-    ];
+    /// Which of the nine it is.
+    pub const fn kind(&self) -> OperationKind {
+        match self {
+            Self::RegisterUser { .. } => OperationKind::RegisterUser,
+            Self::DeleteUser { .. } => OperationKind::DeleteUser,
+            Self::Login { .. } => OperationKind::Login,
+            Self::AddFriend(_) => OperationKind::AddFriend,
+            Self::RemoveFriend { .. } => OperationKind::RemoveFriend,
+            Self::CreateGroup(_) => OperationKind::CreateGroup,
+            Self::DeleteGroup { .. } => OperationKind::DeleteGroup,
+            Self::JoinGroup { .. } => OperationKind::JoinGroup,
+            Self::LeaveGroup { .. } => OperationKind::LeaveGroup,
+        }
+    }
 
     /// The name of this operation.
     pub const fn name(&self) -> &'static str {
-        let [
-            register,
-            delete,
-            login,
-            befriend,
-            unfriend,
-            create,
-            disband,
-            join,
-            leave,
-        ] = Self::NAMES;
-        match self {
-            Self::RegisterUser { .. } => register,
-            Self::DeleteUser { .. } => delete,
-            Self::Login { .. } => login,
-            Self::AddFriend(_) => befriend,
-            Self::RemoveFriend { .. } => unfriend,
-            Self::CreateGroup(_) => create,
-            Self::DeleteGroup { .. } => disband,
-            Self::JoinGroup { .. } => join,
-            Self::LeaveGroup { .. } => leave,
-        }
+        self.kind().name()
     }
 
     /// The acting user (of a creation, the owner), the friend, and the group.

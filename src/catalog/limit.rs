@@ -58,6 +58,20 @@ impl LimitName {
         }
     }
 
+    /// Whether it counts what happened on one day.
+    pub const fn is_of_day(self) -> bool {
+        match self {
+            Self::DailyUsers | Self::DailyGroups | Self::DailyBroadcastRooms => true,
+            Self::MaxUsers
+            | Self::Friends
+            | Self::JoinedGroups
+            | Self::GroupMembers
+            | Self::AvChatRooms
+            | Self::BroadcastRooms
+            | Self::Groups => false,
+        }
+    }
+
     /// The limit of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|limit| limit.name() == name)

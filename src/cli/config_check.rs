@@ -53,7 +53,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn summary(loaded: &Loaded) -> String {
+/// What is in the files, in a line.
+pub(super) fn summary(loaded: &Loaded) -> String {
     let catalog = &loaded.catalog;
     [
         counted(catalog.editions().count(), "edition", "editions"),

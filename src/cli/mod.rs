@@ -6,13 +6,18 @@
 mod config_check;
 mod load;
 mod replay;
+mod serve;
 mod table;
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
+
+use crate::config::Fault;
 
 /// A fault in a file or an argument, or of the machine; 1 is for denials.
 const TROUBLE: u8 = 2;
@@ -25,6 +30,7 @@ const TROUBLE: u8 = 2;
                   friend, group, member, room or login: by its edition, its add-ons and the operators' overrides.",
     after_long_help = "\
 Examples:
+  quotagate serve
   quotagate config check
   quotagate replay tests/data/nashville.ndjson.gz --edition pro
 
@@ -45,6 +51,7 @@ enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
     Replay(replay::Arguments),
+    Serve(serve::Arguments),
     Load(load::Arguments),
 }
 
@@ -66,12 +73,29 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Config(ConfigCommand::Check(arguments)) => config_check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
         ExitCode::from(TROUBLE)
     })
+}
+
+/// The runtime of a command: one thread, which the command has to itself.
+fn runtime() -> anyhow::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")
+}
+
+/// Every fault of configuration files, for people.
+fn faults_in(what: impl Display, faults: &[Fault]) -> String {
+    let count = counted(faults.len(), "fault", "faults");
+    let listed: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    format!("{what}: {count}\n{}", listed.join("\n"))
 }
 
 /// Prints a result.

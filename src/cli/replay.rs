@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{counted, print, table};
+use super::{faults_in, print, table};
 use crate::catalog::{Bound, LimitName};
 use crate::clock::Stopwatch;
 use crate::config::{self, Loaded};
@@ -116,11 +116,7 @@ fn configuration(dir: Option<&Path>) -> anyhow::Result<Loaded> {
     let Some(dir) = dir else {
         return Ok(config::builtin());
     };
-    config::load_dir(dir).map_err(|faults| {
-        let count = counted(faults.len(), "fault", "faults");
-        let listed = faults.iter().map(ToString::to_string).collect::<Vec<_>>();
-        anyhow::anyhow!("{}: {count}\n{}", dir.display(), listed.join("\n"))
-    })
+    config::load_dir(dir).map_err(|faults| anyhow::anyhow!(faults_in(dir.display(), &faults)))
 }
 
 fn limit_and_bound(text: &str) -> Result<(LimitName, Bound), String> {

@@ -5,7 +5,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 
-use crate::admission::Request;
+use crate::admission::OperationKind;
 use crate::trace::{Report, Verdicts};
 
 /// The report as text, with a line's end.
@@ -23,7 +23,7 @@ pub(super) fn of(report: &Report) -> String {
 /// Operations in the order of their list, not of the alphabet.
 fn verdicts(verdicts: &Verdicts) -> Option<String> {
     let mut table = table(&["operation", "verdict", "count"]);
-    for operation in Request::NAMES {
+    for operation in OperationKind::ALL.map(OperationKind::name) {
         for (verdict, count) in verdicts.get(operation).into_iter().flatten() {
             table.add_row([operation, verdict, &shown(*count)]);
         }

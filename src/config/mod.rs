@@ -1,4 +1,5 @@
-//! The configuration files: the catalog, and the operators' rules on top of it. Read and checked, whole or not at all.
+//! The configuration files: the catalog, the operators' rules on top of it, and how the gateway runs. Read and checked,
+//! whole or not at all.
 //!
 //! Invariant: what is handed out has no fault, and what has one is refused with every fault, each with its place.
 //! Absent on purpose: watching for changes, and comparing one configuration with the next.
@@ -6,12 +7,15 @@
 mod add_ons;
 mod catalog_file;
 mod document;
+mod gateway_file;
 mod group_types;
 mod limits_file;
 mod report;
 mod spelling;
 mod syntax;
 mod values;
+
+pub use gateway_file::{Connections, Settings};
 
 use std::fmt;
 use std::fs::File;
@@ -72,6 +76,25 @@ pub fn load_dir(dir: &Path) -> Result<Loaded, Vec<Fault>> {
             Err(faults)
         }
     }
+}
+
+/// Reads and checks a gateway file; every fault, in order. The editions of its apps are checked by whoever creates them.
+pub fn load_settings(path: &Path) -> Result<Settings, Vec<Fault>> {
+    with_text(path, read_settings)
+}
+
+/// Reads and checks the text of a gateway file. `file` is how faults name it.
+pub fn read_settings(file: &str, text: &str) -> Result<Settings, Vec<Fault>> {
+    document::read(file, text, "the gateway file", gateway_file::settings)
+}
+
+/// The gateway file that the program carries with it.
+pub fn builtin_settings() -> Settings {
+    read_settings(
+        "config/gateway.toml",
+        include_str!("../../config/gateway.toml"),
+    )
+    .expect("tests read the bundled gateway file")
 }
 
 /// The configuration that the program carries with it: the repository's `config` directory at the time it was built.

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::line::SET_EDITION;
-use crate::admission::{InvalidOperation, Request};
+use crate::admission::{InvalidOperation, OperationKind};
 use crate::catalog::{Catalog, GroupType};
 use crate::id::IdError;
 use crate::time::TimeError;
@@ -55,7 +55,7 @@ pub enum Fault {
     #[error("at: {0}")]
     Time(TimeError),
     /// `op` is nothing that is known.
-    #[error("op: there is no operation \"{op}\"; there are {}, {SET_EDITION}", Request::NAMES.join(", "))]
+    #[error("op: there is no operation \"{op}\"; there are {}, {SET_EDITION}", OperationKind::ALL.map(OperationKind::name).join(", "))]
     UnknownOperation {
         /// What stands there.
         op: Box<str>,

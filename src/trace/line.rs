@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 
 use super::fault::{Fault, TraceError};
-use crate::admission::{NewFriendship, NewGroup, Operation, Request, Sides};
+use crate::admission::{NewFriendship, NewGroup, Operation, OperationKind, Request, Sides};
 use crate::catalog::{Catalog, GroupType};
 use crate::id::{GroupId, UserId};
 use crate::time::Timestamp;
@@ -117,21 +117,22 @@ impl<'a> Fields<'a> {
 
     fn entry(&self, catalog: &Catalog) -> Result<Entry<'_>, Fault> {
         let at = Timestamp::parse(&self.at.0).map_err(Fault::Time)?;
-        let operation = match &*self.op.0 {
-            "register_user" => self.register_user()?,
-            "delete_user" => self.delete_user()?,
-            "login" => self.login()?,
-            "add_friend" => self.add_friend()?,
-            "remove_friend" => self.remove_friend()?,
-            "create_group" => self.create_group(catalog)?,
-            "delete_group" => self.delete_group()?,
-            "join_group" => self.join_group(catalog)?,
-            "leave_group" => self.leave_group()?,
-            SET_EDITION => {
-                let action = Action::SetEdition(self.edition(catalog)?);
-                return Ok(Entry { at, action });
-            }
-            op => return Err(Fault::UnknownOperation { op: op.into() }),
+        let op = &*self.op.0;
+        if op == SET_EDITION {
+            let action = Action::SetEdition(self.edition(catalog)?);
+            return Ok(Entry { at, action });
+        }
+        let unknown = || Fault::UnknownOperation { op: op.into() };
+        let operation = match OperationKind::from_name(op).ok_or_else(unknown)? {
+            OperationKind::RegisterUser => self.register_user()?,
+            OperationKind::DeleteUser => self.delete_user()?,
+            OperationKind::Login => self.login()?,
+            OperationKind::AddFriend => self.add_friend()?,
+            OperationKind::RemoveFriend => self.remove_friend()?,
+            OperationKind::CreateGroup => self.create_group(catalog)?,
+            OperationKind::DeleteGroup => self.delete_group()?,
+            OperationKind::JoinGroup => self.join_group(catalog)?,
+            OperationKind::LeaveGroup => self.leave_group()?,
         };
         let action = Action::Admit(operation);
         Ok(Entry { at, action })

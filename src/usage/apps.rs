@@ -62,6 +62,11 @@ impl Apps {
         self.0.pin().try_insert(id, Arc::new(app)).is_ok()
     }
 
+    /// Every app's id, in no order.
+    pub(crate) fn ids(&self) -> Vec<SdkAppId> {
+        self.0.pin().keys().copied().collect()
+    }
+
     /// Every app, in no order.
     pub(crate) fn all(&self) -> Vec<(SdkAppId, Arc<App>)> {
         self.0

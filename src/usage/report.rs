@@ -1,7 +1,7 @@
 //! What apps, users and groups have, as told to those who ask. From running counters and at most one user's lists.
 
 use super::facts::Facts;
-use crate::catalog::GroupTypeId;
+use crate::catalog::{GroupType, GroupTypeId, LimitName};
 use crate::entitlement::Entitlements;
 use crate::id::Key;
 use crate::metering::{DayUsage, MonthUsage};
@@ -23,6 +23,8 @@ pub struct AppUsage {
     pub daily_users: u64,
     /// Groups created less deleted today.
     pub daily_groups: i64,
+    /// What counts to each limit of the whole app, as admissions count it.
+    pub counted: Vec<(LimitName, i64)>,
     /// Pairs of a user and a day with a login; a user deleted since still counts.
     pub user_days: u64,
     /// The last days with an operation, in order.
@@ -66,10 +68,38 @@ impl Facts {
                 .collect(),
             daily_users: metering.day_users(counts.day()),
             daily_groups: counts.net(),
+            counted: self.counted(entitlements),
             user_days: metering.user_days(),
             days: metering.days().copied().collect(),
             months: metering.months().to_vec(),
         }
+    }
+
+    /// Limits of one user, list or group are not among them.
+    fn counted(&self, entitlements: &Entitlements) -> Vec<(LimitName, i64)> {
+        let counts = &self.counts;
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let most = |of: &dyn Fn(&GroupType) -> Option<i64>| {
+            let types = entitlements.catalog.group_types();
+            types.filter_map(of).max().unwrap_or(0)
+        };
+        let of_limit = |name: LimitName| match name {
+            LimitName::MaxUsers => Some(signed(counts.users)),
+            LimitName::DailyUsers => Some(signed(self.metering.day_users(counts.day()))),
+            LimitName::AvChatRooms | LimitName::BroadcastRooms => Some(most(&|kind| {
+                (kind.existing_limit == Some(name)).then(|| signed(counts.groups_of(kind.id)))
+            })),
+            LimitName::DailyGroups => Some(counts.net()),
+            LimitName::DailyBroadcastRooms => Some(most(&|kind| {
+                (kind.daily_limit == Some(name)).then(|| counts.net_of(kind.id))
+            })),
+            LimitName::Groups => Some(signed(counts.groups)),
+            LimitName::Friends | LimitName::JoinedGroups | LimitName::GroupMembers => None,
+        };
+        let limits = LimitName::ALL.into_iter();
+        limits
+            .filter_map(|name| Some((name, of_limit(name)?)))
+            .collect()
     }
 
     /// What a user has; nothing for an unknown one.

@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use assert_cmd::Command;
 use assert_cmd::cargo::{cargo_bin, cargo_bin_cmd};
-use quotagate::admission::Request;
+use quotagate::admission::OperationKind;
 use quotagate::catalog::LimitName;
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempDir};
@@ -64,7 +64,7 @@ fn help_teaches() {
     let others = ["set_edition", "Examples:", "Exit status:"];
     for part in limits
         .iter()
-        .chain(&Request::NAMES)
+        .chain(&OperationKind::ALL.map(OperationKind::name))
         .chain(&options)
         .chain(&others)
     {

@@ -1,0 +1,292 @@
+//! `serve`: the gateway as a server, until it is told to stop.
+
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::config_check::summary;
+use super::{TROUBLE, complain, faults_in, print, runtime};
+use crate::clock;
+use crate::config::{self, Fault, Loaded, Settings};
+use crate::entitlement::Terms;
+use crate::gateway::{AppError, Gateway};
+use crate::id::{IdKey, SdkAppId};
+use crate::reload::Reloader;
+use crate::server::{Drained, Server};
+use crate::subscription::{Plan, Standing};
+
+/// The gateway file that is taken when none is named and there is one.
+const USUAL_CONFIG: &str = "config/gateway.toml";
+
+/// Serves admissions by gRPC
+#[derive(Args)]
+#[command(
+    long_about = "Serves admissions by gRPC to IM servers, and control to operators, until SIGTERM or SIGINT; then it \
+                  answers the calls in flight and ends. SIGHUP reads catalog.toml and limits.toml anew.\n\n\
+                  With no flags it takes ./config/gateway.toml if there is one, else what is built in, and listens on \
+                  127.0.0.1:7600; /metrics and /readyz are on 127.0.0.1:7601.\n\n\
+                  Everything is held in memory: what was admitted is forgotten when the process ends.",
+    after_long_help = "\
+Examples:
+  quotagate serve
+  quotagate serve --uds /run/quotagate.sock
+  quotagate serve --config /etc/quotagate/gateway.toml --listen 10.0.0.5:7600
+
+Environment:
+  QUOTAGATE_LOG  what is logged on stderr: error, warn, info (usual), debug; or by module: info,quotagate::server=debug
+
+Exit status:
+  0  told to stop, and stopped
+  2  trouble: a fault in a file or an argument, or an address that cannot be listened on"
+)]
+pub(super) struct Arguments {
+    /// The gateway file; catalog.toml and limits.toml are taken from beside it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where gRPC is served, instead of the file's `listen`; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// A Unix domain socket where gRPC is served as well, instead of the file's `uds`
+    #[arg(long, value_name = "PATH")]
+    uds: Option<PathBuf>,
+    /// Where /metrics and /readyz are served, instead of the file's `http`; with --listen on port 0, a free port
+    #[arg(long, value_name = "ADDR")]
+    http: Option<SocketAddr>,
+}
+
+/// Everything that is read before the gateway serves.
+struct Setup {
+    settings: Settings,
+    loaded: Loaded,
+    /// Where the files are; nothing for what is built in.
+    dir: Option<PathBuf>,
+    /// The gateway file, as messages name it.
+    file: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    log_to_stderr();
+    let mut setup = match Setup::read(arguments.config.as_deref()) {
+        Ok(setup) => setup,
+        Err(faults) => {
+            complain(&faults_in("the configuration", &faults));
+            return Ok(ExitCode::from(TROUBLE));
+        }
+    };
+    arguments.put_into(&mut setup.settings);
+    raise_descriptors();
+    runtime()?.block_on(serve(setup))
+}
+
+impl Arguments {
+    fn put_into(&self, settings: &mut Settings) {
+        if let Some(listen) = self.listen {
+            settings.listen = listen;
+            if listen.port() == 0 {
+                settings.http.set_port(0);
+            }
+        }
+        if let Some(uds) = &self.uds {
+            settings.uds = Some(uds.clone());
+        }
+        if let Some(http) = self.http {
+            settings.http = http;
+        }
+    }
+}
+
+impl Setup {
+    fn read(config: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        let usual = Path::new(USUAL_CONFIG);
+        let Some(file) = config.or_else(|| usual.exists().then_some(usual)) else {
+            return Ok(Self {
+                settings: config::builtin_settings(),
+                loaded: config::builtin(),
+                dir: None,
+                file: "the built-in gateway.toml".to_owned(),
+            });
+        };
+        let dir = match file.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir,
+            _ => Path::new("."),
+        };
+        let (settings, loaded) = (config::load_settings(file), config::load_dir(dir));
+        match (settings, loaded) {
+            (Ok(settings), Ok(loaded)) => Ok(Self {
+                settings,
+                loaded,
+                dir: Some(dir.to_owned()),
+                file: file.display().to_string(),
+            }),
+            (settings, loaded) => {
+                let mut faults = settings.err().unwrap_or_default();
+                faults.extend(loaded.err().unwrap_or_default());
+                Err(faults)
+            }
+        }
+    }
+
+    /// A line for people about what was read.
+    fn told(&self) -> String {
+        let place = match &self.dir {
+            Some(dir) => dir.display().to_string(),
+            None => "built in".to_owned(),
+        };
+        format!(
+            "{}; {}; zone {}",
+            place,
+            summary(&self.loaded),
+            self.settings.zone
+        )
+    }
+}
+
+async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new().context("cannot listen to signals")?;
+    let told = setup.told();
+    let Setup {
+        settings,
+        loaded,
+        dir,
+        file,
+    } = setup;
+    let terms = Terms {
+        catalog: Arc::new(loaded.catalog),
+        policy: Arc::new(loaded.policy),
+        zone: settings.zone,
+    };
+    let id_key = settings.id_key.unwrap_or_else(IdKey::random);
+    let gateway = Arc::new(Gateway::new(terms, id_key));
+    create_missing(&gateway, &settings.apps).with_context(|| file)?;
+    let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), dir));
+    let apps = gateway.app_ids();
+    let server = Server::start(settings, gateway, Arc::clone(&reloader)).await?;
+    print(&greeting(&server, &told, &apps))?;
+
+    while signals.next().await == Told::Reload {
+        let reloader = Arc::clone(&reloader);
+        // It logs what comes of it; whoever sent the signal reads it there.
+        let _ = tokio::task::spawn_blocking(move || reloader.reload(clock::now())).await;
+    }
+    tracing::info!("told to stop: answering the calls in flight");
+    let drained = tokio::select! {
+        drained = server.stop() => drained,
+        () = signals.stop_again() => Drained::CutOff,
+    };
+    match drained {
+        Drained::Wholly => tracing::info!("stopped; every call in flight was answered"),
+        Drained::CutOff => tracing::warn!("stopped; calls that took too long were cut off"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates the apps of the gateway file; the catalog's first edition is theirs when they name none.
+fn create_missing(
+    gateway: &Gateway,
+    apps: &[(SdkAppId, Option<Box<str>>)],
+) -> Result<(), AppError> {
+    let catalog = Arc::clone(&gateway.terms().catalog);
+    let first = &catalog.edition(catalog.first_edition()).name;
+    for (app, edition) in apps {
+        let plan = Plan::of(edition.as_ref().unwrap_or(first));
+        match gateway.create_app(*app, plan, Standing::GOOD, clock::now()) {
+            Ok(()) | Err(AppError::Exists(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
+    let at = format!("http://{}", server.grpc());
+    let elsewhere = if at == "http://127.0.0.1:7600" {
+        String::new()
+    } else {
+        format!(" --server {at}")
+    };
+    let first = match apps.first() {
+        Some(app) => format!("admit register_user --app {app} --user alice"),
+        None => "app create 1400000001".to_owned(),
+    };
+    let uds = server
+        .uds()
+        .map(|path| format!("listening on unix://{}", path.display()));
+    let lines = [
+        Some(format!("quotagate {}: {told}", env!("CARGO_PKG_VERSION"))),
+        Some(format!("listening on {at}")),
+        uds,
+        Some(format!("metrics on http://{}/metrics", server.http())),
+        Some(format!("try: quotagate {first}{elsewhere}")),
+    ];
+    lines
+        .into_iter()
+        .flatten()
+        .map(|line| line + "\n")
+        .collect()
+}
+
+/// What a signal asks for.
+#[derive(PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hang_up.recv() => Told::Reload,
+        }
+    }
+
+    /// Somebody does not want to wait.
+    async fn stop_again(&mut self) {
+        while self.next().await == Told::Reload {}
+    }
+}
+
+fn log_to_stderr() {
+    let filter =
+        EnvFilter::try_from_env("QUOTAGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let logged = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
+    // It fails only where somebody logs already.
+    drop(logged);
+}
+
+/// Each connection takes a descriptor, and shells allow few by default: takes as many as are to be had.
+fn raise_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!("cannot raise the limit on open files: {error}");
+    }
+}

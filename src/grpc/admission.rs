@@ -1,0 +1,141 @@
+//! The calls of AdmissionService, from a message's bytes to the answer's: each readable from top to bottom.
+//!
+//! Invariant: nothing here waits. A call that is refused has changed nothing. Absent on purpose: HTTP, which is for `server`.
+
+use bytes::Bytes;
+use prost::Message as _;
+use tonic::Status;
+
+use super::answer;
+use super::convert;
+use super::fault::Fault;
+use super::request::{Batch, One, Terms, id_fault};
+use crate::gateway::{BatchAnswer, Commit, Gateway};
+use crate::id::{GroupId, SdkAppId, UserId};
+use crate::proto;
+use crate::proto::get_usage_request::Subject;
+use crate::telemetry::Counters;
+use crate::time::Timestamp;
+
+/// Largest message, in bytes: a batch of 1,000 operations with the longest ids has some 0.3 MiB.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// `Admit`: appends the answer to `out`.
+#[inline]
+pub fn admit(
+    gateway: &Gateway,
+    counters: &Counters,
+    message: &[u8],
+    now: Timestamp,
+    out: &mut Vec<u8>,
+) -> Result<(), Status> {
+    let in_force = gateway.terms();
+    let terms = Terms {
+        catalog: &in_force.catalog,
+        now,
+    };
+    let one = One::read(message, terms).map_err(|fault| fault.status())?;
+    let answer = gateway.admit(one.app, &one.request, one.mode, now);
+    counters.decided(one.request.kind(), &answer.decision.outcome);
+    answer::put_one(out, gateway, &answer, &one.request);
+    Ok(())
+}
+
+/// `AdmitBatch`: appends the answer to `out`.
+pub fn admit_batch(
+    gateway: &Gateway,
+    counters: &Counters,
+    message: &[u8],
+    now: Timestamp,
+    out: &mut Vec<u8>,
+) -> Result<(), Status> {
+    let decided = decide_batch(gateway, counters, message, now, &mut 0, out);
+    decided.map_err(|fault| fault.status())
+}
+
+/// A batch of `AdmitStream`, with its answer. One that is wrong is answered too, and the stream goes on.
+pub fn admit_in_stream(
+    gateway: &Gateway,
+    counters: &Counters,
+    message: &[u8],
+    now: Timestamp,
+) -> Bytes {
+    let (mut batch_id, mut out) = (0, Vec::new());
+    let decided = decide_batch(gateway, counters, message, now, &mut batch_id, &mut out);
+    decided.map_or_else(
+        |fault| {
+            let answer = proto::AdmitBatchResponse {
+                batch_id,
+                error: Some(fault.batch_error()),
+                ..Default::default()
+            };
+            answer.encode_to_vec().into()
+        },
+        |()| out.into(),
+    )
+}
+
+fn decide_batch(
+    gateway: &Gateway,
+    counters: &Counters,
+    message: &[u8],
+    now: Timestamp,
+    batch_id: &mut u64,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let in_force = gateway.terms();
+    let terms = Terms {
+        catalog: &in_force.catalog,
+        now,
+    };
+    let batch = Batch::read(message, terms, batch_id)?;
+    let commit = if batch.all_or_nothing {
+        Commit::AllOrNothing
+    } else {
+        Commit::Each
+    };
+    let answer: BatchAnswer =
+        gateway.admit_batch(batch.app, &batch.requests, batch.mode, commit, now);
+    for (decision, request) in answer.decisions.iter().zip(&batch.requests) {
+        counters.decided(request.kind(), &decision.outcome);
+    }
+    answer::put_batch(out, gateway, *batch_id, &answer, &batch.requests);
+    Ok(())
+}
+
+/// `GetUsage`: appends the answer to `out`.
+pub fn get_usage(
+    gateway: &Gateway,
+    message: &[u8],
+    now: Timestamp,
+    out: &mut Vec<u8>,
+) -> Result<(), Status> {
+    let request = proto::GetUsageRequest::decode(message).map_err(|error| {
+        Fault::of("", format!("the message is no GetUsageRequest: {error}")).status()
+    })?;
+    let invalid = |field, error| id_fault(field, error).status();
+    let app = SdkAppId::new(request.sdk_app_id).map_err(|error| invalid("sdk_app_id", error))?;
+    let no_app = || Status::not_found(format!("there is no app {app}"));
+    let entitlements = gateway.entitlements(app).ok_or_else(no_app)?;
+    let answer = match &request.subject {
+        None => {
+            let usage = gateway.app_usage(app, now).ok_or_else(no_app)?;
+            convert::app_usage(&entitlements, &usage, now)
+        }
+        Some(Subject::User(id)) => {
+            let user = UserId::new(id).map_err(|error| invalid("user", error))?;
+            let usage = gateway.user_usage(app, user, now);
+            let none = || Status::not_found(format!("app {app} has no user {user:?}"));
+            convert::user_usage(&entitlements, usage.ok_or_else(none)?)
+        }
+        Some(Subject::Group(id)) => {
+            let group = GroupId::new(id).map_err(|error| invalid("group", error))?;
+            let usage = gateway.group_usage(app, group);
+            let none = || Status::not_found(format!("app {app} has no group {group:?}"));
+            convert::group_usage(&entitlements, usage.ok_or_else(none)?)
+        }
+    };
+    // A vector takes all that it is given.
+    let _ = answer.encode(out);
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! gRPC: the bytes of calls into the domain's types, and its answers into bytes.
+//!
+//! `admission` holds the calls of AdmissionService over `request`, `answer` and their `wire`; `control` is ControlService, over
+//! the generated messages; `convert` and `fault` are shared. Invariant: a wrong request is refused with its field named, and
+//! changes nothing. Absent on purpose: sockets and HTTP.
+
+mod admission;
+mod answer;
+mod control;
+mod convert;
+mod fault;
+mod request;
+mod wire;
+
+pub use admission::{MESSAGE_BYTES_MAX, admit, admit_batch, admit_in_stream, get_usage};
+pub use control::Control;
+pub use request::{MEMBERS_MAX, OPERATIONS_MAX};

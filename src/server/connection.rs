@@ -1,0 +1,260 @@
+//! One connection: HTTP/2 by the `h2` crate, driven by one task, with no task for each call.
+//!
+//! At every wake-up it takes what the peer has sent, answers all calls whose message is whole, and lets `h2` send the answers
+//! together. Calls that may last go to tasks of their own (see [`super::long`]). Invariant: the task never waits for one call;
+//! what a peer can make it hold is bounded. Absent on purpose: what a call means.
+
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::server::{Builder, SendResponse};
+use h2::{Ping, PingPong, RecvStream};
+use http::Request;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::long;
+use super::short::{Incoming, Method, answer, refuse};
+use super::worker::Shared;
+use crate::clock::{self, Stopwatch};
+use crate::config::Connections;
+use crate::telemetry::Call;
+
+/// Largest set of headers that is read, in bytes.
+pub const HEADERS_BYTES_MAX: u32 = 16 << 10;
+/// What a peer may send on one stream before it is read, in bytes.
+pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// What a peer may send on all streams of a connection before it is read, in bytes.
+pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Streams that a peer may reset before they are answered, until the connection ends (rapid reset).
+pub const PENDING_RESETS_MAX: usize = 20;
+/// Streams that a peer may make us reset, until the connection ends (made-you-reset).
+pub const OWN_RESETS_MAX: usize = 1024;
+/// Bytes of messages that are not whole yet, on all calls of a connection.
+pub const HELD_BYTES_MAX: usize = 4 << 20;
+
+/// HTTP/2 with every bound that keeps a peer from taking more than its part.
+fn builder(limits: &Connections) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(HEADERS_BYTES_MAX)
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(Some(OWN_RESETS_MAX));
+    builder
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(io: I, shared: Arc<Shared>) {
+    let handshake = builder(&shared.limits).handshake::<_, Bytes>(io);
+    match timeout(shared.limits.handshake, handshake).await {
+        Ok(Ok(h2)) => {
+            let mut connection = Connection::new(h2, shared);
+            poll_fn(|cx| connection.poll(cx)).await;
+        }
+        Ok(Err(error)) => tracing::debug!("handshake failed: {error}"),
+        Err(_) => tracing::debug!("handshake not done in time"),
+    }
+}
+
+struct Connection<I> {
+    h2: h2::server::Connection<I, Bytes>,
+    shared: Arc<Shared>,
+    /// Calls whose message is not whole yet.
+    incoming: Vec<Incoming>,
+    /// Bytes that they hold.
+    held: usize,
+    /// The room of the last wake-up, used again.
+    whole: Vec<(Method, SendResponse<Bytes>, Bytes)>,
+    draining: Pin<Box<WaitForCancellationFutureOwned>>,
+    leaving: bool,
+    pulse: Pulse,
+    /// One more for each call that has a task of its own.
+    long: Arc<()>,
+}
+
+/// Whether the peer is there, and has anything to ask.
+struct Pulse {
+    ticks: Interval,
+    ping_pong: Option<PingPong>,
+    awaits_pong: bool,
+    /// Ticks since the last call.
+    quiet: u32,
+    quiet_max: u32,
+}
+
+/// What a tick comes to.
+enum Beat {
+    None,
+    Asked,
+    Idle,
+    Gone,
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
+    fn new(mut h2: h2::server::Connection<I, Bytes>, shared: Arc<Shared>) -> Self {
+        let pulse = Pulse::new(h2.ping_pong(), &shared.limits);
+        let draining = Box::pin(shared.drain.clone().cancelled_owned());
+        Self {
+            h2,
+            shared,
+            incoming: Vec::new(),
+            held: 0,
+            whole: Vec::new(),
+            draining,
+            leaving: false,
+            pulse,
+            long: Arc::new(()),
+        }
+    }
+
+    /// Ready when the connection has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            loop {
+                match self.h2.poll_accept(cx) {
+                    Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
+                    Poll::Ready(Some(Err(error))) => {
+                        tracing::debug!("connection ended: {error}");
+                        return Poll::Ready(());
+                    }
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending => break,
+                }
+            }
+            // What is answered leaves when h2 is polled again.
+            if self.answer_whole(cx) {
+                continue;
+            }
+            if !self.leaving && self.draining.as_mut().poll(cx).is_ready() {
+                self.leave();
+                continue;
+            }
+            match self.pulse.poll(cx, Arc::strong_count(&self.long) > 1) {
+                Beat::None => return Poll::Pending,
+                Beat::Asked => {}
+                Beat::Idle => self.leave(),
+                Beat::Gone => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Lets the peer finish what it has begun, and begin nothing more.
+    fn leave(&mut self) {
+        self.leaving = true;
+        self.h2.graceful_shutdown();
+    }
+
+    #[inline]
+    fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+        self.pulse.quiet = 0;
+        match Method::of(&request) {
+            Some(method) => self.incoming.push(Incoming::new(method, request, respond)),
+            None => long::begin(&self.shared, &self.long, request, respond),
+        }
+    }
+
+    /// Answers every call whose message is whole; whether there was one.
+    fn answer_whole(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut whole = mem::take(&mut self.whole);
+        let mut waiting = 0;
+        for mut call in mem::take(&mut self.incoming) {
+            match call.poll_message(cx, &mut self.held) {
+                Poll::Pending => {
+                    waiting += 1;
+                    self.incoming.push(call);
+                }
+                Poll::Ready(Ok(Some(message))) => whole.push((call.method, call.respond, message)),
+                Poll::Ready(Ok(None)) => {}
+                Poll::Ready(Err(status)) => {
+                    self.shared.counters.refused();
+                    refuse(call.respond, status);
+                }
+            }
+        }
+        debug_assert_eq!(waiting, self.incoming.len());
+        if whole.is_empty() {
+            self.whole = whole;
+            return false;
+        }
+        let (stopwatch, now) = (Stopwatch::start(), clock::now());
+        let mut calls = [0; Call::ALL.len()];
+        for (method, respond, message) in whole.drain(..) {
+            if let Some(count) = method.timed().and_then(|call| calls.get_mut(call as usize)) {
+                *count += 1;
+            }
+            answer(&self.shared, method, &message, respond, now);
+        }
+        self.whole = whole;
+        let elapsed = stopwatch.elapsed();
+        for (call, count) in Call::ALL
+            .into_iter()
+            .zip(calls)
+            .filter(|(_, count)| *count > 0)
+        {
+            self.shared.counters.took(call, count, elapsed);
+        }
+        true
+    }
+}
+
+impl Pulse {
+    fn new(ping_pong: Option<PingPong>, limits: &Connections) -> Self {
+        let mut ticks = interval(limits.keepalive);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick is at once: it must not ask a peer that has only just come.
+        ticks.reset();
+        let quiet_max = limits
+            .idle
+            .as_secs()
+            .div_ceil(limits.keepalive.as_secs().max(1));
+        Self {
+            ticks,
+            ping_pong,
+            awaits_pong: false,
+            quiet: 0,
+            quiet_max: u32::try_from(quiet_max).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, busy: bool) -> Beat {
+        let Some(ping_pong) = &mut self.ping_pong else {
+            return Beat::None;
+        };
+        if self.awaits_pong {
+            match ping_pong.poll_pong(cx) {
+                Poll::Ready(Ok(_)) => self.awaits_pong = false,
+                Poll::Ready(Err(_)) => return Beat::Gone,
+                Poll::Pending => {}
+            }
+        }
+        if self.ticks.poll_tick(cx).is_pending() {
+            return Beat::None;
+        }
+        if self.awaits_pong {
+            return Beat::Gone;
+        }
+        self.quiet = if busy {
+            0
+        } else {
+            self.quiet.saturating_add(1)
+        };
+        if self.quiet > self.quiet_max {
+            // Once told, the peer has until the next tick.
+            return if self.quiet > self.quiet_max + 1 {
+                Beat::Gone
+            } else {
+                Beat::Idle
+            };
+        }
+        self.awaits_pong = ping_pong.send_ping(Ping::opaque()).is_ok();
+        Beat::Asked
+    }
+}

@@ -1,0 +1,162 @@
+//! Calls that may last, each in a task: `AdmitStream`, and everything that tonic's services answer.
+//!
+//! Invariant: at most one frame of a body is held for a peer that does not read, and not for ever. When the gateway stops, a
+//! stream ends with UNAVAILABLE once it has nothing more to say. Absent on purpose: what the services do.
+
+use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as _, Frame};
+use tokio::time::timeout;
+use tokio_util::sync::WaitForCancellationFuture;
+use tonic::Status;
+use tonic::body::Body;
+use tower::Service as _;
+
+use super::short::is_grpc;
+use super::stream;
+use super::worker::Shared;
+
+const ADMIT_STREAM: &str = "/quotagate.v1.AdmissionService/AdmitStream";
+
+/// Begins a call; `alive` is held as long as it lasts.
+pub(super) fn begin(
+    shared: &Arc<Shared>,
+    alive: &Arc<()>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+) {
+    let (shared, alive) = (Arc::clone(shared), Arc::clone(alive));
+    tokio::spawn(async move {
+        let request = request.map(|stream| Body::new(Received { stream }));
+        let response = if request.uri().path() == ADMIT_STREAM && is_grpc(&request) {
+            stream::admit(Arc::clone(&shared), request).await
+        } else {
+            let answered: Result<_, Infallible> = shared.routes.clone().call(request).await;
+            answered.unwrap_or_else(|never| match never {})
+        };
+        // Whether the peer took it all is the peer's affair.
+        let _ = send(response, respond, &shared).await;
+        drop(alive);
+    });
+}
+
+/// The body of a request, as it arrives.
+struct Received {
+    stream: RecvStream,
+}
+
+impl http_body::Body for Received {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        match ready!(self.stream.poll_data(cx)) {
+            Some(Ok(data)) => {
+                // It fails only for more than was received.
+                let _ = self.stream.flow_control().release_capacity(data.len());
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            None => {
+                let trailers = ready!(self.stream.poll_trailers(cx))?;
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+}
+
+/// Sends a response as fast as the peer takes it, until it gives up, or reads nothing for too long.
+async fn send(
+    response: Response<Body>,
+    mut respond: SendResponse<Bytes>,
+    shared: &Shared,
+) -> Result<(), h2::Error> {
+    let (head, mut body) = response.into_parts();
+    let ends = body.is_end_stream();
+    let mut stream = respond.send_response(Response::from_parts(head, ()), ends)?;
+    if ends {
+        return Ok(());
+    }
+    let mut draining = pin!(shared.drain.cancelled());
+    while let Some(frame) = next_frame(&mut stream, &mut body, draining.as_mut()).await {
+        let Ok(frame) = frame else {
+            stream.send_reset(Reason::INTERNAL_ERROR);
+            return Ok(());
+        };
+        match frame.into_data() {
+            Ok(data) => send_data(&mut stream, data, shared.limits.unread).await?,
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    return stream.send_trailers(trailers);
+                }
+            }
+        }
+    }
+    stream.send_data(Bytes::new(), true)
+}
+
+/// The next frame of a body; nothing at its end, or when the peer has reset the stream.
+async fn next_frame(
+    stream: &mut SendStream<Bytes>,
+    body: &mut Body,
+    mut draining: Pin<&mut WaitForCancellationFuture<'_>>,
+) -> Option<Result<Frame<Bytes>, Status>> {
+    poll_fn(|cx| {
+        if stream.poll_reset(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        let frame = Pin::new(&mut *body).poll_frame(cx);
+        if frame.is_pending() && draining.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Ok(Frame::trailers(shut_down()))));
+        }
+        frame
+    })
+    .await
+}
+
+fn shut_down() -> HeaderMap {
+    let status = Status::unavailable(
+        "the gateway is shutting down: what it took is answered; send the rest to the next one",
+    );
+    let mut trailers = HeaderMap::new();
+    // Only a message that is no header could be refused.
+    let _ = status.add_header(&mut trailers);
+    trailers
+}
+
+async fn send_data(
+    stream: &mut SendStream<Bytes>,
+    mut data: Bytes,
+    unread: Duration,
+) -> Result<(), h2::Error> {
+    while !data.is_empty() {
+        stream.reserve_capacity(data.len());
+        let capacity = poll_fn(|cx| stream.poll_capacity(cx));
+        let Ok(capacity) = timeout(unread, capacity).await else {
+            stream.send_reset(Reason::CANCEL);
+            return Err(Reason::CANCEL.into());
+        };
+        let Some(capacity) = capacity.transpose()? else {
+            return Err(Reason::CANCEL.into());
+        };
+        let part = data.split_to(capacity.min(data.len()));
+        stream.send_data(part, false)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,251 @@
+//! The server: sockets, threads, HTTP/2, and ending well.
+//!
+//! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
+//! answer, `long` those that last, `stream` the stream of batches among them; `http` serves people's tools, `metrics` their text.
+//! Invariant: what a peer can take of memory, descriptors and time is bounded. When the server stops, calls in flight are
+//! answered and nothing new is begun. Absent on purpose: what is decided.
+
+mod connection;
+mod http;
+mod listen;
+mod long;
+mod metrics;
+mod short;
+mod stream;
+mod worker;
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+pub use connection::{
+    CONNECTION_WINDOW_BYTES, HEADERS_BYTES_MAX, HELD_BYTES_MAX, OWN_RESETS_MAX, PENDING_RESETS_MAX,
+    STREAM_WINDOW_BYTES,
+};
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::config::Settings;
+use crate::gateway::Gateway;
+use crate::grpc::Control;
+use crate::proto;
+use crate::proto::control_service_server::ControlServiceServer;
+use crate::reload::Reloader;
+use crate::telemetry::Telemetry;
+use listen::Listener;
+use metrics::Metrics;
+use worker::{Shared, Worker};
+
+/// Names under which health is told: the whole, and each service.
+const HEALTH_NAMES: [&str; 3] = [
+    "",
+    "quotagate.v1.AdmissionService",
+    "quotagate.v1.ControlService",
+];
+
+/// A server that runs.
+pub struct Server {
+    grpc: SocketAddr,
+    uds: Option<PathBuf>,
+    http: SocketAddr,
+    settings: Settings,
+    workers: Vec<Worker>,
+    accepting: JoinSet<()>,
+    health: HealthReporter,
+    /// Cancelled first: no more connections.
+    stop: CancellationToken,
+    /// Cancelled next: finish what is begun.
+    drain: CancellationToken,
+    /// Cancelled last: end.
+    deadline: CancellationToken,
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It cannot listen.
+    #[error("cannot listen on {at}: {error}")]
+    Listen {
+        /// Where.
+        at: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// It cannot start its threads.
+    #[error("cannot start a thread that serves: {0}")]
+    Thread(io::Error),
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drained {
+    /// Every call in flight was answered.
+    Wholly,
+    /// Some were cut off at the deadline.
+    CutOff,
+}
+
+impl Server {
+    /// Listens and serves. Must run within a runtime, which accepts connections and serves HTTP; calls are served by threads
+    /// of its own.
+    pub async fn start(
+        settings: Settings,
+        gateway: Arc<Gateway>,
+        reloader: Arc<Reloader>,
+    ) -> Result<Self, StartError> {
+        let on = |at: String| move |error| StartError::Listen { at, error };
+        let tcp = Listener::tcp(settings.listen).map_err(on(settings.listen.to_string()))?;
+        let grpc = tcp.address().unwrap_or(settings.listen);
+        let unix = settings
+            .uds
+            .as_deref()
+            .map(|path| Listener::unix(path).map_err(on(path.display().to_string())));
+        let unix = unix.transpose()?;
+        let web = TcpListener::bind(settings.http).await;
+        let web = web.map_err(on(settings.http.to_string()))?;
+        let http = web.local_addr().unwrap_or(settings.http);
+
+        let (stop, drain, deadline) = Default::default();
+        let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
+        let (health, routes) = routes(&gateway, &reloader).await;
+        let shared = |counters| Shared {
+            gateway: Arc::clone(&gateway),
+            counters: Arc::clone(counters),
+            routes: routes.clone(),
+            limits: settings.connections.clone(),
+            drain: CancellationToken::clone(&drain),
+            deadline: CancellationToken::clone(&deadline),
+        };
+        let workers = telemetry.counters().enumerate();
+        let workers: Vec<_> = workers
+            .map(|(number, counters)| Worker::start(number, Arc::new(shared(counters))))
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Thread)?;
+
+        let open = Arc::new(Semaphore::new(settings.connections.max));
+        let mut accepting = JoinSet::new();
+        for listener in std::iter::once(tcp).chain(unix) {
+            let seats = workers.iter().map(Worker::seat).collect();
+            accepting.spawn(listen::accept(
+                listener,
+                seats,
+                Arc::clone(&open),
+                CancellationToken::clone(&stop),
+            ));
+        }
+        let metrics = Metrics::new(
+            gateway,
+            telemetry,
+            Arc::clone(&open),
+            settings.connections.max,
+        );
+        accepting.spawn(http::serve(
+            web,
+            metrics,
+            CancellationToken::clone(&stop),
+            CancellationToken::clone(&deadline),
+        ));
+        Ok(Self {
+            grpc,
+            uds: settings.uds.clone(),
+            http,
+            settings,
+            workers,
+            accepting,
+            health,
+            stop,
+            drain,
+            deadline,
+        })
+    }
+
+    /// Where gRPC is served by TCP; the port that was chosen if it was left open.
+    pub fn grpc(&self) -> SocketAddr {
+        self.grpc
+    }
+
+    /// The Unix socket where gRPC is served, if one is.
+    pub fn uds(&self) -> Option<&Path> {
+        self.uds.as_deref()
+    }
+
+    /// Where `/metrics` and `/readyz` are served.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Ends: health turns NOT_SERVING, no more connections are taken, calls in flight are answered, streams end with
+    /// UNAVAILABLE. What is not done within the settings' `drain` is cut off.
+    pub async fn stop(mut self) -> Drained {
+        for name in HEALTH_NAMES {
+            self.health
+                .set_service_status(name, ServingStatus::NotServing)
+                .await;
+        }
+        self.stop.cancel();
+        self.drain.cancel();
+        let workers = std::mem::take(&mut self.workers);
+        let finished = async {
+            for worker in workers {
+                worker.finish().await;
+            }
+        };
+        tokio::pin!(finished);
+        let drained = timeout(self.settings.drain, &mut finished).await;
+        self.deadline.cancel();
+        let drained = if drained.is_ok() {
+            Drained::Wholly
+        } else {
+            finished.await;
+            Drained::CutOff
+        };
+        while self.accepting.join_next().await.is_some() {}
+        drained
+    }
+}
+
+/// One thread for each processor that the process may use.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The services that tonic answers.
+async fn routes(gateway: &Arc<Gateway>, reloader: &Arc<Reloader>) -> (HealthReporter, Routes) {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    for name in HEALTH_NAMES {
+        health
+            .set_service_status(name, ServingStatus::Serving)
+            .await;
+    }
+    let control = Control::new(Arc::clone(gateway), Arc::clone(reloader));
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(ControlServiceServer::new(control))
+        .add_service(health_service)
+        .add_service(
+            reflection()
+                .build_v1()
+                .expect("the crate's own descriptors are readable"),
+        )
+        .add_service(
+            reflection()
+                .build_v1alpha()
+                .expect("the crate's own descriptors are readable"),
+        );
+    (health, routes.routes().prepare())
+}

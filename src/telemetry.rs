@@ -1,0 +1,190 @@
+//! What the gateway counts of itself: decisions and how long calls took, for whoever scrapes them.
+//!
+//! Invariant: counting never waits; each thread that serves calls has counters of its own, added up when they are read.
+//! Absent on purpose: the names and the text of metrics; see `server`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::admission::{OperationKind, Outcome};
+use crate::catalog::Reason;
+
+/// What became of an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Allowed.
+    Allowed,
+    /// Allowed, though a limit in shadow would have denied it.
+    Shadowed(Reason),
+    /// Denied.
+    Denied(Reason),
+}
+
+/// The calls that are timed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Call {
+    /// `Admit`.
+    Admit,
+    /// `AdmitBatch`.
+    AdmitBatch,
+    /// A batch of `AdmitStream`.
+    StreamBatch,
+}
+
+/// Bounds of the buckets of durations, in nanoseconds; the last bucket has none.
+pub const BUCKETS_NS: [u64; 14] = [
+    1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 125_000, 250_000, 500_000, 1_000_000,
+    4_000_000, 16_000_000, 64_000_000,
+];
+
+const REASONS: usize = Reason::ALL.len();
+const VERDICTS: usize = 1 + 2 * REASONS;
+const OPERATIONS: usize = OperationKind::ALL.len();
+
+impl Verdict {
+    /// Every verdict.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let shadowed = Reason::ALL.into_iter().map(Self::Shadowed);
+        let denied = Reason::ALL.into_iter().map(Self::Denied);
+        std::iter::once(Self::Allowed).chain(shadowed).chain(denied)
+    }
+
+    const fn place(self) -> usize {
+        match self {
+            Self::Allowed => 0,
+            Self::Shadowed(reason) => 1 + reason as usize,
+            Self::Denied(reason) => 1 + REASONS + reason as usize,
+        }
+    }
+}
+
+impl From<&Outcome> for Verdict {
+    #[inline]
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Allowed => Self::Allowed,
+            Outcome::Shadowed(denial) => Self::Shadowed(denial.reason),
+            Outcome::Denied(denial) => Self::Denied(denial.reason),
+        }
+    }
+}
+
+impl Call {
+    /// Every call that is timed.
+    pub const ALL: [Self; 3] = [Self::Admit, Self::AdmitBatch, Self::StreamBatch];
+
+    /// The name of its method.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admit => "Admit",
+            Self::AdmitBatch => "AdmitBatch",
+            Self::StreamBatch => "AdmitStream",
+        }
+    }
+}
+
+/// How long calls of one kind took.
+#[derive(Debug, Default)]
+struct Durations {
+    buckets: [AtomicU64; BUCKETS_NS.len() + 1],
+    sum_ns: AtomicU64,
+}
+
+/// The counters of one thread that serves calls. Aligned so that no two threads write to one cache line.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Counters {
+    decisions: [[AtomicU64; VERDICTS]; OPERATIONS],
+    durations: [Durations; Call::ALL.len()],
+    refused: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            decisions: [const { [const { AtomicU64::new(0) }; VERDICTS] }; OPERATIONS],
+            durations: Default::default(),
+            refused: AtomicU64::default(),
+        }
+    }
+}
+
+// Relaxed everywhere: each count stands alone, no memory is published by it.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "one element for each case of the enums, by construction"
+)]
+impl Counters {
+    /// Counts a decision.
+    #[inline]
+    pub fn decided(&self, operation: OperationKind, outcome: &Outcome) {
+        let verdict = Verdict::from(outcome);
+        self.decisions[operation as usize][verdict.place()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts calls that were answered so long after they were read.
+    #[inline]
+    pub fn took(&self, call: Call, calls: u64, elapsed: Duration) {
+        let ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS_NS.partition_point(|bound| *bound < ns);
+        let durations = &self.durations[call as usize];
+        durations.buckets[bucket].fetch_add(calls, Ordering::Relaxed);
+        durations
+            .sum_ns
+            .fetch_add(ns.saturating_mul(calls), Ordering::Relaxed);
+    }
+
+    /// Counts a call that was refused as wrong.
+    #[cold]
+    pub fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The counters of all threads.
+#[derive(Clone, Debug)]
+pub struct Telemetry(Vec<Arc<Counters>>);
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "one element for each case of the enums, by construction"
+)]
+impl Telemetry {
+    /// Counters for so many threads.
+    pub fn new(threads: usize) -> Self {
+        Self(std::iter::repeat_with(Arc::default).take(threads).collect())
+    }
+
+    /// The counters of each thread.
+    pub fn counters(&self) -> impl Iterator<Item = &Arc<Counters>> {
+        self.0.iter()
+    }
+
+    fn sum(&self, of: impl Fn(&Counters) -> &AtomicU64) -> u64 {
+        self.0
+            .iter()
+            .map(|one| of(one).load(Ordering::Relaxed))
+            .sum()
+    }
+
+    /// Decisions so far.
+    pub fn decisions(&self, operation: OperationKind, verdict: Verdict) -> u64 {
+        self.sum(|one| &one.decisions[operation as usize][verdict.place()])
+    }
+
+    /// Calls by how long they took, one number for each bucket of [`BUCKETS_NS`] and one beyond.
+    pub fn durations(&self, call: Call) -> [u64; BUCKETS_NS.len() + 1] {
+        std::array::from_fn(|bucket| self.sum(|one| &one.durations[call as usize].buckets[bucket]))
+    }
+
+    /// How long all calls took together.
+    pub fn time_in(&self, call: Call) -> Duration {
+        Duration::from_nanos(self.sum(|one| &one.durations[call as usize].sum_ns))
+    }
+
+    /// Calls that were refused as wrong.
+    pub fn refused(&self) -> u64 {
+        self.sum(|one| &one.refused)
+    }
+}
