@@ -107,7 +107,7 @@ impl Calls {
             Poll::Ready(result) => {
                 match result.and_then(|verdicts| of_all(verdicts, call.operations)) {
                     Ok(verdicts) => tally.answered(call.due, now, verdicts),
-                    Err(trouble) => tally.failed(call.due, call.operations, trouble),
+                    Err(trouble) => tally.failed(now, call.operations, trouble),
                 }
                 false
             }
@@ -115,9 +115,9 @@ impl Calls {
     }
 
     /// Counts what will not be answered any more.
-    pub(super) fn give_up(&mut self, tally: &mut Tally, trouble: &str) {
+    pub(super) fn give_up(&mut self, now: Duration, tally: &mut Tally, trouble: &str) {
         for call in self.under_way.drain(..) {
-            tally.failed(call.due, call.operations, trouble.into());
+            tally.failed(now, call.operations, trouble.into());
         }
     }
 }

@@ -95,9 +95,9 @@ impl Feed {
     }
 
     /// Counts what will not be answered any more.
-    pub(super) fn give_up(&mut self, tally: &mut Tally, trouble: &str) {
-        for (due, operations) in self.under_way.drain(..) {
-            tally.failed(due, operations, trouble.into());
+    pub(super) fn give_up(&mut self, now: Duration, tally: &mut Tally, trouble: &str) {
+        for (_, operations) in self.under_way.drain(..) {
+            tally.failed(now, operations, trouble.into());
         }
     }
 
@@ -107,7 +107,7 @@ impl Feed {
             let (due, operations) = self.under_way.pop_front().ok_or(unasked)?;
             match answer::batch(message).and_then(|verdicts| of_all(verdicts, operations)) {
                 Ok(verdicts) => tally.answered(due, now, verdicts),
-                Err(trouble) => tally.failed(due, operations, trouble),
+                Err(trouble) => tally.failed(now, operations, trouble),
             }
         }
         Ok(())

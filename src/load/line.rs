@@ -22,6 +22,9 @@ use crate::clock::Stopwatch;
 /// Room for answers on the way, so that the server never waits for it.
 const WINDOW: u32 = 16 << 20;
 
+/// Calls under way before the server has said how many it takes: what HTTP/2 recommends that it takes at least.
+const STREAMS_FIRST: usize = 100;
+
 /// A server that is away is asked again so often.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
@@ -90,7 +93,7 @@ impl<'a> Line<'a> {
             }
         }
         if let Err(trouble) = self.exchange(clock, end, tally) {
-            self.give_up(tally, &trouble);
+            self.give_up(now, tally, &trouble);
             self.retry_at = now + RETRY_AFTER;
         }
     }
@@ -116,10 +119,10 @@ impl<'a> Line<'a> {
     }
 
     /// Counts what is under way as lost, and lets the connection go.
-    pub(super) fn give_up(&mut self, tally: &mut Tally, trouble: &str) {
+    pub(super) fn give_up(&mut self, now: Duration, tally: &mut Tally, trouble: &str) {
         match self.link.take().map(|link| link.traffic) {
-            Some(Traffic::Calls(mut calls)) => calls.give_up(tally, trouble),
-            Some(Traffic::Feed(mut feed)) => feed.give_up(tally, trouble),
+            Some(Traffic::Calls(mut calls)) => calls.give_up(now, tally, trouble),
+            Some(Traffic::Feed(mut feed)) => feed.give_up(now, tally, trouble),
             None => {}
         }
     }
@@ -192,6 +195,7 @@ impl Link {
             .initial_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .enable_push(false)
+            .initial_max_send_streams(STREAMS_FIRST)
             .max_send_buffer_size(4 << 20);
         let mut handshake = pin!(builder.handshake(socket));
         let mut cx = Context::from_waker(Waker::noop());

@@ -49,8 +49,9 @@ pub(super) fn run(
         }
         wait(&lines, clock, end)?;
     }
+    let now = clock.elapsed();
     for line in &mut lines {
-        line.give_up(&mut tally, "not answered by the end");
+        line.give_up(now, &mut tally, "not answered by the end");
         line.count_unsent(end, &mut tally);
     }
     Ok(tally)
