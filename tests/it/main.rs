@@ -14,6 +14,7 @@ mod churn;
 mod cli;
 mod config;
 mod linearizable;
+mod load;
 mod model;
 mod properties;
 mod races;
