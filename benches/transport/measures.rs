@@ -40,29 +40,33 @@ impl Bench {
         }
     }
 
-    /// Server and client on one processor: calls under load, one at a time, and streams.
-    pub fn one_core(&self, report: &mut Report) {
+    /// Calls under load and one at a time, server and client on one processor.
+    pub fn unary(&self, report: &mut Report) {
         let _pinned = Pinned::new();
         let echo = procs::echo(1);
-        let product = procs::product(1);
-        product.create_app();
-        self.load(&product);
-        self.under_load(
-            report,
-            &product,
-            &echo,
-            "unary, 4 x 32, one core: us of CPU",
-            Target::AtMost(0.9),
-        );
+        let product = self.loaded_product(1);
+        let name = "unary, 4 x 32, one core: us of CPU a call";
+        self.under_load(report, &product, &echo, name, Target::AtMost(0.9));
         self.one_at_a_time(report, &product, &echo);
+    }
+
+    /// Batches in streams, server and client on one processor.
+    pub fn streams(&self, report: &mut Report) {
+        let _pinned = Pinned::new();
+        let product = self.loaded_product(1);
         // Repeats first: afterwards the lists are longer than those of the app as it was loaded.
         let content = Content::Repeats;
         self.stream(report, &product, content, "mostly repeats", 4e6);
         self.stream(report, &product, Content::Fresh, "fresh joins", 2.5e6);
-        drop(product);
+    }
+
+    /// What the gateway's own transport is for: the same decisions asked for by the generated service.
+    pub fn generated(&self, report: &mut Report) {
+        let _pinned = Pinned::new();
+        let echo = procs::echo(1);
         let generated = procs::generated(1);
         self.load(&generated);
-        let name = "(the same decisions behind stock tonic)";
+        let name = "unary, 4 x 32, decisions behind stock tonic: us of CPU a call";
         self.under_load(report, &generated, &echo, name, Target::None);
     }
 
@@ -110,7 +114,8 @@ impl Bench {
         }
         let name = "unary, one at a time, Unix socket: us, p50";
         report.compared(name, &medians[0], &medians[1], Target::AtMost(1.0));
-        report.compared("p99", &tails[0], &tails[1], Target::None);
+        let name = "unary, one at a time, Unix socket: us, p99";
+        report.compared(name, &tails[0], &tails[1], Target::None);
     }
 
     /// Batches in streams: decisions for a second of the server's processor time.
@@ -126,16 +131,14 @@ impl Bench {
                 samples.push(decisions as f64 * 1e9 / spent as f64);
             }
         }
-        let name = format!("stream, batches of 128, {what}: decisions/s");
+        let name = format!("stream, batches of 128, {what}: decisions/s of CPU");
         report.alone(&name, &samples, Target::AtLeast(least));
     }
 
     /// Nothing pinned, as it would be run: answers a second, client and server on two processors.
     pub fn two_cores(&self, report: &mut Report) {
         let echo = procs::echo(2);
-        let product = procs::product(2);
-        product.create_app();
-        self.load(&product);
+        let product = self.loaded_product(2);
         let mut samples = [Samples::new(), Samples::new()];
         for round in 0..=self.rounds {
             let roles = [(&product, Role::Gateway), (&echo, Role::Echo)];
@@ -155,7 +158,7 @@ impl Bench {
             }
         }
         let [own, echo] = samples;
-        let name = "unary, two cores, 16 x 16: calls/s beside the client";
+        let name = "unary, two cores, 16 x 16: calls/s";
         report.compared(name, &own, &echo, Target::AtLeast(2.0));
     }
 
@@ -228,6 +231,13 @@ impl Bench {
             looked: 0,
         };
         blast::blast(&plan, &mut batches)
+    }
+
+    fn loaded_product(&self, workers: usize) -> Server {
+        let product = procs::product(workers);
+        product.create_app();
+        self.load(&product);
+        product
     }
 
     /// Gives the app its users, groups and memberships.

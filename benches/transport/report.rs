@@ -38,11 +38,16 @@ impl Samples {
         sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
-    /// The median of the ratios of rounds that were measured one after the other: what disturbs the machine for a while
-    /// disturbs both.
-    pub fn over(&self, other: &Self) -> f64 {
+    /// The ratios of rounds that were measured one after the other: what disturbs the machine for a while disturbs both.
+    pub fn over(&self, other: &Self) -> Self {
         let pairs = self.0.iter().zip(&other.0);
-        Self(pairs.map(|(a, b)| a / b).collect()).median()
+        Self(pairs.map(|(a, b)| a / b).collect())
+    }
+
+    fn range(&self) -> String {
+        let low = self.0.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        format!("{} to {}", shown(low), shown(high))
     }
 }
 
@@ -50,45 +55,45 @@ impl Report {
     pub fn new() -> Self {
         let mut table = Table::new();
         table.load_style(presets::UTF8_BORDERS_ONLY);
-        table.set_header(["measure", "gateway", "yardstick", "ratio", "target", ""]);
-        for column in 1..5 {
+        table.set_header(["measure", "gateway", "echo", "ratio", "range", "target", ""]);
+        for column in 1..6 {
             let column = table.column_mut(column).expect("a column");
             column.set_cell_alignment(CellAlignment::Right);
         }
         Self(table)
     }
 
-    /// A row whose ratio to the yardstick is held to a target.
+    /// A row whose ratio to the echo is held to a target.
     pub fn compared(&mut self, name: &str, own: &Samples, other: &Samples, target: Target) {
-        let ratio = own.over(other);
-        let (own, other) = (shown(own.median()), shown(other.median()));
-        self.row(name, [own, other, format!("{ratio:.2}")], ratio, target);
+        let ratios = own.over(other);
+        let ratio = format!("{:.3}", ratios.median());
+        let medians = [shown(own.median()), shown(other.median()), ratio];
+        self.row(name, medians, &ratios, target);
     }
 
     /// A row that is held to a target by itself.
     pub fn alone(&mut self, name: &str, own: &Samples, target: Target) {
-        let median = own.median();
-        self.row(
-            name,
-            [shown(median), String::new(), String::new()],
-            median,
-            target,
-        );
+        let medians = [shown(own.median()), String::new(), String::new()];
+        self.row(name, medians, own, target);
     }
 
     pub fn print(&self) {
         println!("{}", self.0.trim_fmt());
     }
 
-    fn row(&mut self, name: &str, [own, other, ratio]: [String; 3], value: f64, target: Target) {
+    fn row(&mut self, name: &str, medians: [String; 3], held: &Samples, target: Target) {
+        let value = held.median();
         let (target, is_met) = match target {
             Target::AtMost(most) => (format!("<= {}", shown(most)), Some(value <= most)),
             Target::AtLeast(least) => (format!(">= {}", shown(least)), Some(value >= least)),
             Target::None => (String::new(), None),
         };
         let word = is_met.map_or("", |is_met| if is_met { "pass" } else { "miss" });
-        println!("{name}: {own} {other} {ratio} {target} {word}");
-        self.0.add_row([name, &own, &other, &ratio, &target, word]);
+        let [own, other, ratio] = medians;
+        let cells = [name, &own, &other, &ratio, &held.range(), &target, word];
+        // A run takes minutes: each row is shown as it comes.
+        println!("{}", cells.join("  "));
+        self.0.add_row(cells);
     }
 }
 
