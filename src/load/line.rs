@@ -44,6 +44,8 @@ struct Link {
     connection: Connection<Socket, Bytes>,
     sender: SendRequest<Bytes>,
     traffic: Traffic,
+    /// The server takes no more calls at once than are under way.
+    is_held: bool,
     stream: Arc<Stream>,
     readiness: Rc<Readiness>,
 }
@@ -107,7 +109,7 @@ impl<'a> Line<'a> {
     pub(super) fn next(&self) -> Option<Duration> {
         match &self.link {
             None => Some(self.retry_at),
-            Some(link) if link.in_flight() < self.options.in_flight as usize => self.pace.next(),
+            Some(link) if link.takes_more(self.options) => self.pace.next(),
             Some(_) => None,
         }
     }
@@ -163,12 +165,9 @@ impl<'a> Line<'a> {
                 let Some(due) = self.pace.due(now).filter(|due| *due < end) else {
                     break;
                 };
-                if link
-                    .sender
-                    .poll_ready(&mut cx)
-                    .map_err(broken)?
-                    .is_pending()
-                {
+                let ready = link.sender.poll_ready(&mut cx).map_err(broken)?;
+                link.is_held = ready.is_pending();
+                if link.is_held {
                     break;
                 }
                 let message = message(self.options, &mut self.mix);
@@ -213,9 +212,14 @@ impl Link {
             connection,
             sender,
             traffic,
+            is_held: false,
             stream,
             readiness,
         })
+    }
+
+    fn takes_more(&self, options: &Options) -> bool {
+        !self.is_held && self.in_flight() < options.in_flight as usize
     }
 
     fn in_flight(&self) -> usize {

@@ -67,13 +67,11 @@ fn wait(lines: &[Line<'_>], clock: Stopwatch, end: Duration) -> Result<(), LoadE
         sockets.push(PollFd::new(stream, events));
         readiness.push(known);
     }
-    let due = lines.iter().filter_map(Line::next).min();
     let now = clock.elapsed();
-    // At the end it is only waited for answers.
-    let until_due = due
-        .filter(|due| *due < end)
-        .map(|due| due.saturating_sub(now));
-    let timeout = until_due.unwrap_or(WAIT_MAX).min(WAIT_MAX);
+    // After the end there is nothing to wait for but answers.
+    let due = lines.iter().filter_map(Line::next).min();
+    let due = due.filter(|_| now < end).map(|due| due.saturating_sub(now));
+    let timeout = due.unwrap_or(WAIT_MAX).min(WAIT_MAX);
     let timeout = Timespec::try_from(timeout).unwrap_or_default();
     match poll(&mut sockets, Some(&timeout)) {
         Ok(_) => {}

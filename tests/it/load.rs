@@ -136,6 +136,17 @@ fn a_server_that_goes_away_ends_the_run() {
 }
 
 #[test]
+fn help_says_what_is_asked_and_printed() {
+    let output = quotagate(&["load", "--help"]).output().expect("it runs");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let options = "--server --app --mode --batch --connections --in-flight --rate --duration --users --groups --json";
+    let others = "join_group leave_group login QUOTAGATE_SERVER latency_us p9999 Examples: status:";
+    for part in options.split(' ').chain(others.split(' ')) {
+        assert!(help.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn no_server_and_wrong_arguments_are_trouble_with_advice() {
     for (arguments, advice) in [
         (&["--server", "http://127.0.0.1:1"][..], "quotagate serve"),
