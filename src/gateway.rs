@@ -31,6 +31,17 @@ pub struct Gateway {
     revision: Mutex<u64>,
 }
 
+/// An operation that is asked for by itself.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// Of which app.
+    pub app: SdkAppId,
+    /// How to take it.
+    pub mode: Mode,
+    /// What.
+    pub request: Request<'a>,
+}
+
 /// The answer to one operation.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -99,11 +110,55 @@ impl Gateway {
                 basis: basis(&decision, &entitlements),
                 decision,
             },
-            None => Answer {
-                decision: app_not_found(),
-                revision: 0,
-                basis: None,
-            },
+            None => Answer::no_app(),
+        }
+    }
+
+    /// Decides operations that were asked for at the same time, each by itself. Those of one app are decided in their order
+    /// under one lock, their records looked for together: that is what it is for.
+    pub fn admit_each(&self, asks: &[Ask<'_>], now: Timestamp) -> Vec<Answer> {
+        let mut answers = vec![Answer::no_app(); asks.len()];
+        let mut waiting: Vec<_> = asks.iter().zip(&mut answers).collect();
+        while let Some((first, _)) = waiting.first() {
+            let (app, mode) = (first.app, first.mode);
+            let (together, others): (Vec<_>, Vec<_>) = waiting
+                .into_iter()
+                .partition(|(ask, _)| ask.app == app && ask.mode == mode);
+            waiting = others;
+            self.admit_together(app, mode, together, now);
+        }
+        answers
+    }
+
+    fn admit_together(
+        &self,
+        app: SdkAppId,
+        mode: Mode,
+        asks: Vec<(&Ask<'_>, &mut Answer)>,
+        now: Timestamp,
+    ) {
+        if mode == Mode::DryRun {
+            // Nothing that one of them would change is there for the next.
+            for (ask, answer) in asks {
+                *answer = self.admit(app, &ask.request, mode, now);
+            }
+            return;
+        }
+        let prepared = |(ask, _): &(&Ask<'_>, _)| Prepared::new(self.claim(&ask.request));
+        let mut batch: Vec<_> = asks.iter().map(prepared).collect();
+        let mut decisions = Vec::with_capacity(batch.len());
+        let decided = self.locked(app, mode, now, |facts, context| {
+            facts.admit_batch(context, &mut batch, Commit::Each, &mut decisions)
+        });
+        let Some((_, entitlements)) = decided else {
+            return;
+        };
+        for (decision, (_, answer)) in decisions.into_iter().zip(asks) {
+            *answer = Answer {
+                revision: entitlements.revision,
+                basis: basis(&decision, &entitlements),
+                decision,
+            };
         }
     }
 
@@ -387,6 +442,16 @@ impl Gateway {
             (Outcome::Denied(_) | Outcome::Shadowed(_), None) => {
                 Some(Explanation::no_such_app(&self.terms.load().catalog))
             }
+        }
+    }
+}
+
+impl Answer {
+    fn no_app() -> Self {
+        Self {
+            decision: app_not_found(),
+            revision: 0,
+            basis: None,
         }
     }
 }

@@ -60,6 +60,9 @@ pub mod gateway;
 #[cfg(feature = "client")]
 pub mod proto;
 
+#[cfg(feature = "client")]
+pub mod client;
+
 #[cfg(feature = "server")]
 pub mod config;
 

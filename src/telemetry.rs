@@ -125,7 +125,8 @@ impl Counters {
 
     /// Counts calls that were answered so long after they were read.
     #[inline]
-    pub fn took(&self, call: Call, calls: u64, elapsed: Duration) {
+    pub fn took(&self, call: Call, calls: usize, elapsed: Duration) {
+        let calls = u64::try_from(calls).unwrap_or(u64::MAX);
         let ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BUCKETS_NS.partition_point(|bound| *bound < ns);
         let durations = &self.durations[call as usize];

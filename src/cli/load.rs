@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use comfy_table::CellAlignment;
-use indicatif::HumanCount;
 use serde::Serialize;
 
 use super::{print, table};
@@ -178,41 +176,32 @@ fn json(report: &Report) -> Json {
 
 fn text(report: &Report) -> String {
     let mut counts = table::table(&["", "count"]);
-    let rows = [
+    for (name, count) in [
         ("operations a second", report.rate()),
         ("operations", report.operations),
         ("denied", report.denied),
         ("errors", report.errors),
         ("unsent", report.unsent),
-    ];
-    for (name, count) in rows {
-        counts.add_row([name, &HumanCount(count).to_string()]);
+    ] {
+        counts.add_row([name, &table::shown(count)]);
     }
     let mut latencies = table::table(&["latency", "microseconds"]);
     let latency = &report.latency;
-    let rows = [
+    for (name, duration) in [
         ("p50", latency.p50),
         ("p90", latency.p90),
         ("p99", latency.p99),
         ("p99.9", latency.p999),
         ("p99.99", latency.p9999),
         ("max", latency.max),
-    ];
-    for (name, duration) in rows {
+    ] {
         latencies.add_row([name, &format!("{:.1}", micros(duration))]);
     }
-    let mut text = String::new();
-    for mut table in [counts, latencies] {
-        if let Some(numbers) = table.column_mut(1) {
-            numbers.set_cell_alignment(CellAlignment::Right);
-        }
-        text += &table.trim_fmt();
-        text += "\n\n";
-    }
+    let tables = table::together([counts, latencies].map(|it| table::finished(it, 1)));
     let seconds = report.seconds.as_secs();
     let trouble = report.trouble.as_ref().filter(|_| report.errors > 0);
     let trouble = trouble.map_or_else(String::new, |it| format!("the last error: {it}\n"));
-    format!("{text}measured for {seconds} s\n{trouble}")
+    format!("{tables}measured for {seconds} s\n{trouble}")
 }
 
 /// Microseconds with their decimals: so many nanoseconds are as many thousandths.

@@ -3,11 +3,19 @@
 //! Invariant: results go to stdout, everything else to stderr; a reader that has seen enough (`| head`) is no trouble.
 //! Absent on purpose: rules. A command reads files, asks the layers below and prints.
 
+mod admit;
+mod app;
 mod config_check;
+mod json;
 mod load;
+mod reload;
+mod remote;
+mod remote_replay;
 mod replay;
 mod serve;
 mod table;
+mod usage;
+mod verdict;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -19,7 +27,9 @@ use tokio::runtime::Runtime;
 
 use crate::config::Fault;
 
-/// A fault in a file or an argument, or of the machine; 1 is for denials.
+/// What was asked for may not happen.
+const DENIED: u8 = 1;
+/// A fault in a file or an argument, or of the machine.
 const TROUBLE: u8 = 2;
 
 #[derive(Parser)]
@@ -31,13 +41,16 @@ const TROUBLE: u8 = 2;
     after_long_help = "\
 Examples:
   quotagate serve
+  quotagate app create 1400000001 --edition pro
+  quotagate admit register_user --app 1400000001 --user alice
+  quotagate usage 1400000001
   quotagate config check
   quotagate replay tests/data/nashville.ndjson.gz --edition pro
 
 Exit status:
   0  done, or allowed
   1  denied
-  2  trouble: a fault in a file or an argument",
+  2  trouble: a fault in a file or an argument, or no gateway that answers",
     arg_required_else_help = true
 )]
 struct Arguments {
@@ -50,8 +63,14 @@ enum Command {
     /// Looks after the configuration files
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
-    Replay(replay::Arguments),
     Serve(serve::Arguments),
+    /// Looks after the apps of a running gateway
+    #[command(subcommand, arg_required_else_help = true)]
+    App(app::Command),
+    Admit(admit::Arguments),
+    Usage(usage::Arguments),
+    Reload(reload::Arguments),
+    Replay(replay::Arguments),
     Load(load::Arguments),
 }
 
@@ -74,6 +93,10 @@ pub fn run() -> ExitCode {
         Command::Config(ConfigCommand::Check(arguments)) => config_check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::App(command) => app::run(&command),
+        Command::Admit(arguments) => admit::run(&arguments),
+        Command::Usage(arguments) => usage::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
     };
     done.unwrap_or_else(|error| {

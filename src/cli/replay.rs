@@ -1,4 +1,4 @@
-//! `replay`: a trace through a gateway in this process, and what came of it.
+//! `replay`: a trace through a gateway in this process or a running one, and what came of it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,15 @@ use anyhow::Context as _;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{faults_in, print, table};
+use super::app::app_id;
+use super::{faults_in, print, remote_replay, runtime, table};
 use crate::catalog::{Bound, LimitName};
 use crate::clock::Stopwatch;
 use crate::config::{self, Loaded};
 use crate::entitlement::{Policy, Rule, Setting, Target, Terms, Topic};
 use crate::id::SdkAppId;
 use crate::time::{Timestamp, Zone};
-use crate::trace::{self, Reader};
+use crate::trace::{self, Reader, Report};
 
 /// Replays a trace of operations, and counts what is allowed and what is denied
 #[derive(Args)]
@@ -24,6 +25,8 @@ use crate::trace::{self, Reader};
     long_about = "Replays a trace of operations through a gateway in this process, at the trace's own times, as app 1, \
                   which is empty at the start. Then prints how many operations got which verdict, what the app has in \
                   the end, and the peaks of every month (in UTC+8).\n\n\
+                  With --server it goes to an app of a running gateway, in order but at the present time: the days and \
+                  months of the trace are not told.\n\n\
                   A trace has one JSON object a line, plain or gzip:\n  \
                   {\"at\":\"2026-03-01T08:00:00Z\",\"op\":\"login\",\"user\":\"u1\"}\n\
                   Fields by op, besides at:\n  \
@@ -40,10 +43,11 @@ Examples:
   quotagate replay tests/data/nashville.ndjson.gz --edition pro
   quotagate replay trace.ndjson --set friends=50 --set daily_groups=unlimited
   quotagate replay trace.ndjson.gz --config /etc/quotagate --json | jq .verdicts
+  quotagate replay trace.ndjson.gz --server http://127.0.0.1:7600 --app 1400000001
 
 Exit status:
   0  the whole trace was replayed, whatever was allowed or denied
-  2  trouble: a line is no valid operation, or an argument is wrong"
+  2  trouble: a line is no valid operation, or an argument is wrong, or no gateway answers"
 )]
 pub(super) struct Arguments {
     /// The trace, plain or gzip
@@ -64,6 +68,12 @@ pub(super) struct Arguments {
     /// A directory with another catalog.toml and limits.toml than those built in
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
+    /// A running gateway to replay to: http://HOST:PORT or unix:///PATH
+    #[arg(long, value_name = "ADDR", requires = "app", conflicts_with_all = ["edition", "set", "config"])]
+    server: Option<String>,
+    /// The app (SDKAppID) of the running gateway, which has it already
+    #[arg(long, value_name = "APP", value_parser = app_id, requires = "server")]
+    app: Option<u32>,
     /// Prints one JSON object instead of tables
     #[arg(
         long,
@@ -73,6 +83,35 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let name = arguments.file.display().to_string();
+    let file = File::open(&arguments.file).with_context(|| format!("cannot open {name}"))?;
+    anyhow::ensure!(
+        !arguments.file.is_dir(),
+        "{name} is a directory; name a trace file"
+    );
+    let progress = progress_bar(&file);
+    let stopwatch = Stopwatch::start();
+    let mut reader = Reader::new(&name, progress.wrap_read(file))?;
+    let replayed = match (&arguments.server, arguments.app) {
+        (Some(server), Some(app)) => {
+            runtime()?.block_on(remote_replay::replay(&mut reader, &name, server, app))
+        }
+        _ => replay_here(arguments, &mut reader),
+    };
+    progress.finish_and_clear();
+    let mut report = replayed?;
+    report.elapsed = stopwatch.elapsed();
+
+    if arguments.json {
+        print(&format!("{}\n", serde_json::to_string(&report)?))?;
+    } else {
+        print(&table::of(&report))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Through a gateway in this process.
+fn replay_here(arguments: &Arguments, reader: &mut Reader) -> anyhow::Result<Report> {
     let app = SdkAppId::new(1)?;
     let Loaded {
         catalog,
@@ -89,27 +128,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let edition = arguments.edition.as_deref();
     let edition =
         edition.unwrap_or_else(|| &terms.catalog.edition(terms.catalog.first_edition()).name);
-
-    let name = arguments.file.display().to_string();
-    let file = File::open(&arguments.file).with_context(|| format!("cannot open {name}"))?;
-    anyhow::ensure!(
-        !arguments.file.is_dir(),
-        "{name} is a directory; name a trace file"
-    );
-    let progress = progress_bar(&file);
-    let stopwatch = Stopwatch::start();
-    let mut reader = Reader::new(&name, progress.wrap_read(file))?;
-    let replayed = trace::replay(&mut reader, &terms, app, edition);
-    progress.finish_and_clear();
-    let mut report = replayed?;
-    report.elapsed = stopwatch.elapsed();
-
-    if arguments.json {
-        print(&format!("{}\n", serde_json::to_string(&report)?))?;
-    } else {
-        print(&table::of(&report))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(trace::replay(reader, &terms, app, edition)?)
 }
 
 fn configuration(dir: Option<&Path>) -> anyhow::Result<Loaded> {

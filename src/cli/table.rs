@@ -1,4 +1,4 @@
-//! A replay's report as tables for people.
+//! Tables for people: a replay's report, limits, and what other commands make of the parts.
 //!
 //! Absent on purpose: colours and the terminal's width, so that a file or a pipe gets what a terminal shows.
 
@@ -6,18 +6,15 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 
 use crate::admission::OperationKind;
+use crate::proto::limit::Enforcement;
+use crate::proto::source::Kind;
+use crate::proto::{Limit, Source};
 use crate::trace::{Report, Verdicts};
 
 /// The report as text, with a line's end.
 pub(super) fn of(report: &Report) -> String {
     let parts = [verdicts(&report.verdicts), usage(report), months(report)];
-    let mut text: String = parts
-        .into_iter()
-        .flatten()
-        .map(|part| part + "\n\n")
-        .collect();
-    text += &rate(report);
-    text
+    together(parts.into_iter().chain([Some(rate(report))]))
 }
 
 /// Operations in the order of their list, not of the alphabet.
@@ -64,14 +61,14 @@ fn rate(report: &Report) -> String {
         "operations"
     };
     format!(
-        "{} {noun} in {:.3} s: {} a second\n",
+        "{} {noun} in {:.3} s: {} a second",
         shown(operations),
         elapsed.as_secs_f64(),
         shown(per_second)
     )
 }
 
-/// An empty table with its header.
+/// A table with its header.
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
@@ -80,13 +77,51 @@ pub(super) fn table(header: &[&str]) -> Table {
 }
 
 /// The table with its columns of numbers, from `numbers` on, to the right; nothing if it has no row.
-fn finished(mut table: Table, numbers: usize) -> Option<String> {
+pub(super) fn finished(mut table: Table, numbers: usize) -> Option<String> {
     for column in table.column_iter_mut().skip(numbers) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     (!table.is_empty()).then(|| table.trim_fmt())
 }
 
-fn shown(count: u64) -> String {
+/// A count with its thousands apart.
+pub(super) fn shown(count: u64) -> String {
     HumanCount(count).to_string()
+}
+
+/// Finished tables under each other, with a line's end.
+pub(super) fn together(tables: impl IntoIterator<Item = Option<String>>) -> String {
+    let tables: Vec<_> = tables.into_iter().flatten().collect();
+    tables.join("\n\n") + "\n"
+}
+
+/// How much a limit allows.
+pub(super) fn bound(limit: &Limit) -> String {
+    limit.value.map_or_else(|| "unlimited".into(), shown)
+}
+
+/// Where a number comes from, like `edition pro`.
+pub(super) fn origin(source: Option<&Source>) -> String {
+    let Some(source) = source else {
+        return String::new();
+    };
+    let kind = match source.kind() {
+        Kind::Unspecified => return String::new(),
+        Kind::Edition => "edition",
+        Kind::AddOn => "add-on",
+        Kind::Override => "override",
+        Kind::GroupType => "group type",
+        Kind::Budget => "budget",
+    };
+    format!("{kind} {}", source.name).trim_end().to_owned()
+}
+
+/// What is done when a limit is reached.
+pub(super) fn enforcement(limit: &Limit) -> &'static str {
+    match limit.enforcement() {
+        Enforcement::Unspecified => "",
+        Enforcement::Enforce => "enforced",
+        Enforcement::Shadow => "shadow",
+        Enforcement::Off => "off",
+    }
 }

@@ -9,48 +9,83 @@ use tonic::Status;
 use super::answer;
 use super::convert;
 use super::fault::Fault;
-use super::request::{Batch, One, Terms, id_fault};
-use crate::gateway::{BatchAnswer, Commit, Gateway};
+use super::frame::framed;
+use super::request::{self, Batch, Terms, id_fault};
+use crate::gateway::{Answer, Ask, BatchAnswer, Commit, Gateway};
 use crate::id::{GroupId, SdkAppId, UserId};
 use crate::proto;
 use crate::proto::get_usage_request::Subject;
 use crate::telemetry::Counters;
 use crate::time::Timestamp;
 
-/// Largest message, in bytes: a batch of 1,000 operations with the longest ids has some 0.3 MiB.
-pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
-
-/// `Admit`: appends the answer to `out`.
+/// `Admit`: the answer's frame.
 #[inline]
 pub fn admit(
     gateway: &Gateway,
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
-    out: &mut Vec<u8>,
-) -> Result<(), Status> {
+) -> Result<Bytes, Status> {
+    let ask = {
+        let in_force = gateway.terms();
+        let terms = Terms {
+            catalog: &in_force.catalog,
+            now,
+        };
+        request::one(message, terms).map_err(|fault| fault.status())?
+    };
+    let answer = gateway.admit(ask.app, &ask.request, ask.mode, now);
+    Ok(answered(gateway, counters, &ask, &answer))
+}
+
+/// Calls of `Admit` that were read together; `give` gets the place and the answer's frame of each. They are decided in their
+/// order, those of one app under one lock.
+pub fn admit_each<'m>(
+    gateway: &Gateway,
+    counters: &Counters,
+    messages: impl Iterator<Item = &'m [u8]>,
+    now: Timestamp,
+    mut give: impl FnMut(usize, Result<Bytes, Status>),
+) {
     let in_force = gateway.terms();
     let terms = Terms {
         catalog: &in_force.catalog,
         now,
     };
-    let one = One::read(message, terms).map_err(|fault| fault.status())?;
-    let answer = gateway.admit(one.app, &one.request, one.mode, now);
-    counters.decided(one.request.kind(), &answer.decision.outcome);
-    answer::put_one(out, gateway, &answer, &one.request);
-    Ok(())
+    let (mut asks, mut places) = (Vec::new(), Vec::new());
+    for (place, message) in messages.enumerate() {
+        match request::one(message, terms) {
+            Ok(ask) => {
+                asks.push(ask);
+                places.push(place);
+            }
+            Err(fault) => give(place, Err(fault.status())),
+        }
+    }
+    let answers = gateway.admit_each(&asks, now);
+    for ((ask, answer), place) in asks.iter().zip(&answers).zip(places) {
+        give(place, Ok(answered(gateway, counters, ask, answer)));
+    }
 }
 
-/// `AdmitBatch`: appends the answer to `out`.
+#[inline]
+fn answered(gateway: &Gateway, counters: &Counters, ask: &Ask<'_>, answer: &Answer) -> Bytes {
+    counters.decided(ask.request.kind(), &answer.decision.outcome);
+    framed(|out| answer::put_one(out, gateway, answer, &ask.request))
+}
+
+/// `AdmitBatch`: the answer's frame.
 pub fn admit_batch(
     gateway: &Gateway,
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
-    out: &mut Vec<u8>,
-) -> Result<(), Status> {
-    let decided = decide_batch(gateway, counters, message, now, &mut 0, out);
-    decided.map_err(|fault| fault.status())
+) -> Result<Bytes, Status> {
+    let mut decided = Ok(());
+    let frame = framed(|out| {
+        decided = decide_batch(gateway, counters, message, now, &mut 0, out);
+    });
+    decided.map(|()| frame).map_err(|fault| fault.status())
 }
 
 /// A batch of `AdmitStream`, with its answer. One that is wrong is answered too, and the stream goes on.
@@ -103,13 +138,8 @@ fn decide_batch(
     Ok(())
 }
 
-/// `GetUsage`: appends the answer to `out`.
-pub fn get_usage(
-    gateway: &Gateway,
-    message: &[u8],
-    now: Timestamp,
-    out: &mut Vec<u8>,
-) -> Result<(), Status> {
+/// `GetUsage`: the answer's frame.
+pub fn get_usage(gateway: &Gateway, message: &[u8], now: Timestamp) -> Result<Bytes, Status> {
     let request = proto::GetUsageRequest::decode(message).map_err(|error| {
         Fault::of("", format!("the message is no GetUsageRequest: {error}")).status()
     })?;
@@ -135,7 +165,8 @@ pub fn get_usage(
             convert::group_usage(&entitlements, usage.ok_or_else(none)?)
         }
     };
-    // A vector takes all that it is given.
-    let _ = answer.encode(out);
-    Ok(())
+    Ok(framed(|out| {
+        // A vector takes all that it is given.
+        let _ = answer.encode(out);
+    }))
 }

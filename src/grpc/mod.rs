@@ -9,9 +9,11 @@ mod answer;
 mod control;
 mod convert;
 mod fault;
+mod frame;
 mod request;
 mod wire;
 
-pub use admission::{MESSAGE_BYTES_MAX, admit, admit_batch, admit_in_stream, get_usage};
+pub use admission::{admit, admit_batch, admit_each, admit_in_stream, get_usage};
 pub use control::Control;
+pub use frame::{MESSAGE_BYTES_MAX, PREFIX_BYTES, too_large, unframed};
 pub use request::{MEMBERS_MAX, OPERATIONS_MAX};

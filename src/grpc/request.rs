@@ -12,6 +12,7 @@ use crate::admission::{
     Sides,
 };
 use crate::catalog::{Catalog, GroupType};
+use crate::gateway::Ask;
 use crate::id::{GroupId, IdError, SdkAppId, UserId};
 use crate::time::Timestamp;
 
@@ -40,13 +41,6 @@ pub(super) struct Terms<'a> {
     pub(super) now: Timestamp,
 }
 
-/// A request to admit one operation.
-pub(super) struct One<'a> {
-    pub(super) app: SdkAppId,
-    pub(super) mode: Mode,
-    pub(super) request: Request<'a>,
-}
-
 /// A request to admit operations.
 pub(super) struct Batch<'a> {
     pub(super) app: SdkAppId,
@@ -55,26 +49,24 @@ pub(super) struct Batch<'a> {
     pub(super) requests: Vec<Request<'a>>,
 }
 
-impl<'a> One<'a> {
-    /// Reads an `AdmitRequest`.
-    #[inline]
-    pub(super) fn read(message: &'a [u8], terms: Terms<'_>) -> Result<Self, Fault> {
-        let (mut app, mut mode, mut draft) = (0, 0, Draft::default());
-        let mut fields = Fields::of(message);
-        while let Some((field, value)) = fields.next().map_err(malformed)? {
-            match field {
-                number::APP => app = value.number().map_err(malformed)?,
-                number::MODE => mode = value.number().map_err(malformed)?,
-                _ => draft.take(field, value).map_err(malformed)?,
-            }
+/// Reads an `AdmitRequest`.
+#[inline]
+pub(super) fn one<'a>(message: &'a [u8], terms: Terms<'_>) -> Result<Ask<'a>, Fault> {
+    let (mut app, mut mode, mut draft) = (0, 0, Draft::default());
+    let mut fields = Fields::of(message);
+    while let Some((field, value)) = fields.next().map_err(malformed)? {
+        match field {
+            number::APP => app = value.number().map_err(malformed)?,
+            number::MODE => mode = value.number().map_err(malformed)?,
+            _ => draft.take(field, value).map_err(malformed)?,
         }
-        let mut members = 0;
-        Ok(Self {
-            app: app_id(app)?,
-            mode: mode_of(mode)?,
-            request: draft.finish(terms, &mut members)?,
-        })
     }
+    let mut members = 0;
+    Ok(Ask {
+        app: app_id(app)?,
+        mode: mode_of(mode)?,
+        request: draft.finish(terms, &mut members)?,
+    })
 }
 
 impl<'a> Batch<'a> {

@@ -4,9 +4,8 @@
 //! together. Calls that may last go to tasks of their own (see [`super::long`]). Invariant: the task never waits for one call;
 //! what a peer can make it hold is bounded. Absent on purpose: what a call means.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -15,15 +14,12 @@ use h2::server::{Builder, SendResponse};
 use h2::{Ping, PingPong, RecvStream};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio::time::timeout;
 
 use super::long;
-use super::short::{Incoming, Method, answer, refuse};
+use super::short::{Incoming, Method, Whole, refuse};
 use super::worker::Shared;
-use crate::clock::{self, Stopwatch};
 use crate::config::Connections;
-use crate::telemetry::Call;
 
 /// Largest set of headers that is read, in bytes.
 pub const HEADERS_BYTES_MAX: u32 = 16 << 10;
@@ -69,12 +65,14 @@ struct Connection<I> {
     shared: Arc<Shared>,
     /// Calls whose message is not whole yet.
     incoming: Vec<Incoming>,
+    /// Empty; its room is used again.
+    waiting: Vec<Incoming>,
     /// Bytes that they hold.
     held: usize,
-    /// The room of the last wake-up, used again.
-    whole: Vec<(Method, SendResponse<Bytes>, Bytes)>,
-    draining: Pin<Box<WaitForCancellationFutureOwned>>,
-    leaving: bool,
+    /// Empty between wake-ups; its room is used again.
+    whole: Whole,
+    /// How often the bell had rung when it was last heard.
+    heard: Option<u64>,
     pulse: Pulse,
     /// One more for each call that has a task of its own.
     long: Arc<()>,
@@ -82,34 +80,34 @@ struct Connection<I> {
 
 /// Whether the peer is there, and has anything to ask.
 struct Pulse {
-    ticks: Interval,
     ping_pong: Option<PingPong>,
     awaits_pong: bool,
-    /// Ticks since the last call.
+    /// Rings of the bell since the last call.
     quiet: u32,
     quiet_max: u32,
 }
 
-/// What a tick comes to.
+/// What a look at the peer comes to.
 enum Beat {
-    None,
+    /// It was asked for a sign of life.
     Asked,
+    /// It has not asked for anything in a long time.
     Idle,
+    /// It has given no sign of life.
     Gone,
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     fn new(mut h2: h2::server::Connection<I, Bytes>, shared: Arc<Shared>) -> Self {
         let pulse = Pulse::new(h2.ping_pong(), &shared.limits);
-        let draining = Box::pin(shared.drain.clone().cancelled_owned());
         Self {
             h2,
             shared,
             incoming: Vec::new(),
+            waiting: Vec::new(),
             held: 0,
-            whole: Vec::new(),
-            draining,
-            leaving: false,
+            whole: Whole::default(),
+            heard: None,
             pulse,
             long: Arc::new(()),
         }
@@ -133,12 +131,20 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             if self.answer_whole(cx) {
                 continue;
             }
-            if !self.leaving && self.draining.as_mut().poll(cx).is_ready() {
+            let rung = self.shared.bell.rung();
+            if self.heard == Some(rung) {
+                return Poll::Pending;
+            }
+            let first = self.heard.replace(rung).is_none();
+            self.shared.bell.register(cx.waker(), rung);
+            if self.shared.bell.is_stopping() {
                 self.leave();
                 continue;
             }
-            match self.pulse.poll(cx, Arc::strong_count(&self.long) > 1) {
-                Beat::None => return Poll::Pending,
+            if first {
+                return Poll::Pending;
+            }
+            match self.pulse.beat(cx, Arc::strong_count(&self.long) > 1) {
                 Beat::Asked => {}
                 Beat::Idle => self.leave(),
                 Beat::Gone => return Poll::Ready(()),
@@ -148,7 +154,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
 
     /// Lets the peer finish what it has begun, and begin nothing more.
     fn leave(&mut self) {
-        self.leaving = true;
         self.h2.graceful_shutdown();
     }
 
@@ -161,62 +166,37 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         }
     }
 
-    /// Answers every call whose message is whole; whether there was one.
+    /// Answers every call whose message is whole, or can become no message; whether there was one.
     fn answer_whole(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut whole = mem::take(&mut self.whole);
-        let mut waiting = 0;
-        for mut call in mem::take(&mut self.incoming) {
+        let mut answered = false;
+        for mut call in self.incoming.drain(..) {
             match call.poll_message(cx, &mut self.held) {
-                Poll::Pending => {
-                    waiting += 1;
-                    self.incoming.push(call);
-                }
-                Poll::Ready(Ok(Some(message))) => whole.push((call.method, call.respond, message)),
+                Poll::Pending => self.waiting.push(call),
+                Poll::Ready(Ok(Some(message))) => self.whole.add(call, message),
                 Poll::Ready(Ok(None)) => {}
                 Poll::Ready(Err(status)) => {
+                    answered = true;
                     self.shared.counters.refused();
                     refuse(call.respond, status);
                 }
             }
         }
-        debug_assert_eq!(waiting, self.incoming.len());
-        if whole.is_empty() {
-            self.whole = whole;
-            return false;
+        mem::swap(&mut self.incoming, &mut self.waiting);
+        if !self.whole.is_empty() {
+            answered = true;
+            self.whole.answer(&self.shared);
         }
-        let (stopwatch, now) = (Stopwatch::start(), clock::now());
-        let mut calls = [0; Call::ALL.len()];
-        for (method, respond, message) in whole.drain(..) {
-            if let Some(count) = method.timed().and_then(|call| calls.get_mut(call as usize)) {
-                *count += 1;
-            }
-            answer(&self.shared, method, &message, respond, now);
-        }
-        self.whole = whole;
-        let elapsed = stopwatch.elapsed();
-        for (call, count) in Call::ALL
-            .into_iter()
-            .zip(calls)
-            .filter(|(_, count)| *count > 0)
-        {
-            self.shared.counters.took(call, count, elapsed);
-        }
-        true
+        answered
     }
 }
 
 impl Pulse {
     fn new(ping_pong: Option<PingPong>, limits: &Connections) -> Self {
-        let mut ticks = interval(limits.keepalive);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first tick is at once: it must not ask a peer that has only just come.
-        ticks.reset();
         let quiet_max = limits
             .idle
             .as_secs()
             .div_ceil(limits.keepalive.as_secs().max(1));
         Self {
-            ticks,
             ping_pong,
             awaits_pong: false,
             quiet: 0,
@@ -224,35 +204,25 @@ impl Pulse {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, busy: bool) -> Beat {
+    /// Looks at the peer, at every ring of the bell.
+    fn beat(&mut self, cx: &mut Context<'_>, busy: bool) -> Beat {
         let Some(ping_pong) = &mut self.ping_pong else {
-            return Beat::None;
+            return Beat::Asked;
         };
-        if self.awaits_pong {
-            match ping_pong.poll_pong(cx) {
-                Poll::Ready(Ok(_)) => self.awaits_pong = false,
-                Poll::Ready(Err(_)) => return Beat::Gone,
-                Poll::Pending => {}
-            }
-        }
-        if self.ticks.poll_tick(cx).is_pending() {
-            return Beat::None;
-        }
-        if self.awaits_pong {
+        if self.awaits_pong && !matches!(ping_pong.poll_pong(cx), Poll::Ready(Ok(_))) {
             return Beat::Gone;
         }
+        self.awaits_pong = false;
         self.quiet = if busy {
             0
         } else {
             self.quiet.saturating_add(1)
         };
-        if self.quiet > self.quiet_max {
-            // Once told, the peer has until the next tick.
-            return if self.quiet > self.quiet_max + 1 {
-                Beat::Gone
-            } else {
-                Beat::Idle
-            };
+        // Once it is told, an idle peer has until the next ring to go.
+        match self.quiet.saturating_sub(self.quiet_max) {
+            0 => {}
+            1 => return Beat::Idle,
+            _ => return Beat::Gone,
         }
         self.awaits_pong = ping_pong.send_ping(Ping::opaque()).is_ok();
         Beat::Asked

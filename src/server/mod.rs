@@ -5,6 +5,7 @@
 //! Invariant: what a peer can take of memory, descriptors and time is bounded. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
 
+mod bell;
 mod connection;
 mod http;
 mod listen;
@@ -20,6 +21,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 pub use connection::{
     CONNECTION_WINDOW_BYTES, HEADERS_BYTES_MAX, HELD_BYTES_MAX, OWN_RESETS_MAX, PENDING_RESETS_MAX,
@@ -29,7 +31,7 @@ pub use connection::{
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -42,6 +44,7 @@ use crate::proto;
 use crate::proto::control_service_server::ControlServiceServer;
 use crate::reload::Reloader;
 use crate::telemetry::Telemetry;
+use bell::Bell;
 use listen::Listener;
 use metrics::Metrics;
 use worker::{Shared, Worker};
@@ -64,7 +67,8 @@ pub struct Server {
     health: HealthReporter,
     /// Cancelled first: no more connections.
     stop: CancellationToken,
-    /// Cancelled next: finish what is begun.
+    /// Tells connections to finish what is begun, and cancelled for the calls that last.
+    bell: Arc<Bell>,
     drain: CancellationToken,
     /// Cancelled last: end.
     deadline: CancellationToken,
@@ -115,7 +119,9 @@ impl Server {
         let web = web.map_err(on(settings.http.to_string()))?;
         let http = web.local_addr().unwrap_or(settings.http);
 
-        let (stop, drain, deadline) = Default::default();
+        let (stop, drain, deadline) =
+            <(CancellationToken, CancellationToken, CancellationToken)>::default();
+        let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
         let (health, routes) = routes(&gateway, &reloader).await;
         let shared = |counters| Shared {
@@ -123,8 +129,9 @@ impl Server {
             counters: Arc::clone(counters),
             routes: routes.clone(),
             limits: settings.connections.clone(),
-            drain: CancellationToken::clone(&drain),
-            deadline: CancellationToken::clone(&deadline),
+            bell: Arc::clone(&bell),
+            drain: drain.clone(),
+            deadline: deadline.clone(),
         };
         let workers = telemetry.counters().enumerate();
         let workers: Vec<_> = workers
@@ -140,21 +147,21 @@ impl Server {
                 listener,
                 seats,
                 Arc::clone(&open),
-                CancellationToken::clone(&stop),
+                stop.clone(),
             ));
         }
+        accepting.spawn(ring(
+            Arc::clone(&bell),
+            settings.connections.keepalive,
+            stop.clone(),
+        ));
         let metrics = Metrics::new(
             gateway,
             telemetry,
             Arc::clone(&open),
             settings.connections.max,
         );
-        accepting.spawn(http::serve(
-            web,
-            metrics,
-            CancellationToken::clone(&stop),
-            CancellationToken::clone(&deadline),
-        ));
+        accepting.spawn(http::serve(web, metrics, stop.clone(), deadline.clone()));
         Ok(Self {
             grpc,
             uds: settings.uds.clone(),
@@ -164,6 +171,7 @@ impl Server {
             accepting,
             health,
             stop,
+            bell,
             drain,
             deadline,
         })
@@ -194,6 +202,7 @@ impl Server {
         }
         self.stop.cancel();
         self.drain.cancel();
+        self.bell.ring_the_end();
         let workers = std::mem::take(&mut self.workers);
         let finished = async {
             for worker in workers {
@@ -211,6 +220,16 @@ impl Server {
         };
         while self.accepting.join_next().await.is_some() {}
         drained
+    }
+}
+
+/// Rings the bell, one period after the other.
+async fn ring(bell: Arc<Bell>, period: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(period) => bell.ring(),
+        }
     }
 }
 

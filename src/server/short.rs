@@ -4,7 +4,7 @@
 
 use std::task::{Context, Poll};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
@@ -12,12 +12,11 @@ use tonic::Status;
 
 use super::connection::HELD_BYTES_MAX;
 use super::worker::Shared;
-use crate::grpc::{self, MESSAGE_BYTES_MAX};
+use crate::clock::{self, Stopwatch};
+use crate::grpc::{self, MESSAGE_BYTES_MAX, PREFIX_BYTES};
 use crate::telemetry::Call;
 use crate::time::Timestamp;
 
-/// A gRPC message's prefix: whether it is compressed, and its length.
-const PREFIX_BYTES: usize = 5;
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// The calls that are answered at once.
@@ -40,15 +39,6 @@ impl Method {
         };
         is_grpc(request).then_some(method)
     }
-
-    /// The call that is timed, if it is.
-    pub(super) const fn timed(self) -> Option<Call> {
-        match self {
-            Self::Admit => Some(Call::Admit),
-            Self::AdmitBatch => Some(Call::AdmitBatch),
-            Self::GetUsage => None,
-        }
-    }
 }
 
 /// Whether a request is made by gRPC: a POST whose content is `application/grpc` in protobuf.
@@ -62,7 +52,7 @@ pub(super) fn is_grpc<B>(request: &Request<B>) -> bool {
 
 /// A call whose message is not whole yet.
 pub(super) struct Incoming {
-    pub(super) method: Method,
+    method: Method,
     pub(super) respond: SendResponse<Bytes>,
     body: RecvStream,
     read: BytesMut,
@@ -116,7 +106,7 @@ impl Incoming {
                 }
                 None => self.take(held),
             };
-            return Poll::Ready(unframed(whole).map(Some));
+            return Poll::Ready(grpc::unframed(whole).map(Some));
         }
     }
 
@@ -124,7 +114,7 @@ impl Incoming {
         self.read.extend_from_slice(data);
         *held += data.len();
         let fault = if self.read.len() > PREFIX_BYTES + MESSAGE_BYTES_MAX {
-            too_large()
+            grpc::too_large()
         } else if *held > HELD_BYTES_MAX {
             Status::resource_exhausted(
                 "the connection holds too many messages that are not whole: send each at once",
@@ -142,73 +132,89 @@ impl Incoming {
     }
 }
 
-/// The message in a gRPC frame.
-#[inline]
-fn unframed(mut frame: Bytes) -> Result<Bytes, Status> {
-    let Some((&[compressed, a, b, c, d], message)) = frame.split_first_chunk::<PREFIX_BYTES>()
-    else {
-        return Err(Status::invalid_argument(
-            "the body is no gRPC message: it has less than a prefix of 5 bytes",
-        ));
-    };
-    let (length, has) = (u32::from_be_bytes([a, b, c, d]), message.len());
-    if compressed != 0 {
-        return Err(Status::unimplemented(
-            "messages cannot be compressed: send them as they are",
-        ));
-    }
-    if has > MESSAGE_BYTES_MAX {
-        return Err(too_large());
-    }
-    if usize::try_from(length) != Ok(has) {
-        return Err(Status::invalid_argument(format!(
-            "the body is not one gRPC message: its prefix says {length} bytes, and {has} follow"
-        )));
-    }
-    frame.advance(PREFIX_BYTES);
-    Ok(frame)
+/// Calls whose message is whole, answered together.
+#[derive(Default)]
+pub(super) struct Whole {
+    /// The messages of `Admit`, and where their answers go until they are given.
+    admits: Vec<Bytes>,
+    admitting: Vec<Option<SendResponse<Bytes>>>,
+    others: Vec<(Method, Bytes, SendResponse<Bytes>)>,
 }
 
-fn too_large() -> Status {
-    Status::resource_exhausted(format!(
-        "the message has more than {MESSAGE_BYTES_MAX} bytes: send fewer operations at once"
-    ))
-}
+impl Whole {
+    /// Adds a call.
+    #[inline]
+    pub(super) fn add(&mut self, call: Incoming, message: Bytes) {
+        match call.method {
+            Method::Admit => {
+                self.admits.push(message);
+                self.admitting.push(Some(call.respond));
+            }
+            method => self.others.push((method, message, call.respond)),
+        }
+    }
 
-/// Decides a call and answers it.
-#[inline]
-pub(super) fn answer(
-    shared: &Shared,
-    method: Method,
-    message: &[u8],
-    respond: SendResponse<Bytes>,
-    now: Timestamp,
-) {
-    let (gateway, counters) = (&*shared.gateway, &*shared.counters);
-    let mut frame = Vec::with_capacity(32);
-    frame.extend_from_slice(&[0; PREFIX_BYTES]);
-    let answered = match method {
-        Method::Admit => grpc::admit(gateway, counters, message, now, &mut frame),
-        Method::AdmitBatch => grpc::admit_batch(gateway, counters, message, now, &mut frame),
-        Method::GetUsage => grpc::get_usage(gateway, message, now, &mut frame),
-    };
-    match answered {
-        Ok(()) => send(respond, framed(frame)),
-        Err(status) => {
-            counters.refused();
-            refuse(respond, status);
+    /// Whether there is no call.
+    pub(super) fn is_empty(&self) -> bool {
+        self.admits.is_empty() && self.others.is_empty()
+    }
+
+    /// Decides the calls and answers them.
+    pub(super) fn answer(&mut self, shared: &Shared) {
+        let (now, stopwatch) = (clock::now(), Stopwatch::start());
+        if !self.admits.is_empty() {
+            self.answer_admits(shared, now);
+            let calls = self.admits.len();
+            shared
+                .counters
+                .took(Call::Admit, calls, stopwatch.elapsed());
+            self.admits.clear();
+            self.admitting.clear();
+        }
+        for (method, message, respond) in self.others.drain(..) {
+            let answered = match method {
+                Method::GetUsage => grpc::get_usage(&shared.gateway, &message, now),
+                Method::Admit | Method::AdmitBatch => {
+                    grpc::admit_batch(&shared.gateway, &shared.counters, &message, now)
+                }
+            };
+            if method == Method::AdmitBatch {
+                shared
+                    .counters
+                    .took(Call::AdmitBatch, 1, stopwatch.elapsed());
+            }
+            give(shared, respond, answered);
+        }
+    }
+
+    fn answer_admits(&mut self, shared: &Shared, now: Timestamp) {
+        let Shared {
+            gateway, counters, ..
+        } = shared;
+        let admitting = &mut self.admitting;
+        let mut give_to = |place: usize, answered| {
+            if let Some(respond) = admitting.get_mut(place).and_then(Option::take) {
+                give(shared, respond, answered);
+            }
+        };
+        if let [message] = self.admits.as_slice() {
+            give_to(0, grpc::admit(gateway, counters, message, now));
+        } else {
+            let messages = self.admits.iter().map(Bytes::as_ref);
+            grpc::admit_each(gateway, counters, messages, now, give_to);
         }
     }
 }
 
-/// Sets the prefix of a message.
 #[inline]
-fn framed(mut frame: Vec<u8>) -> Bytes {
-    let length = u32::try_from(frame.len() - PREFIX_BYTES).unwrap_or(u32::MAX);
-    if let Some([_, prefix @ ..]) = frame.first_chunk_mut::<PREFIX_BYTES>() {
-        *prefix = length.to_be_bytes();
+fn give(shared: &Shared, respond: SendResponse<Bytes>, answered: Result<Bytes, Status>) {
+    match answered {
+        Ok(frame) => send(respond, frame),
+        Err(status) => {
+            shared.counters.refused();
+            refuse(respond, status);
+        }
     }
-    frame.into()
 }
 
 /// Sends head, message and status. A peer that has gone meanwhile is none of the call's business.

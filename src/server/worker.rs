@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use super::bell::Bell;
 use super::connection;
 use crate::config::Connections;
 use crate::gateway::Gateway;
@@ -29,7 +30,9 @@ pub(super) struct Shared {
     /// The services that tonic answers.
     pub(super) routes: Routes,
     pub(super) limits: Connections,
-    /// Cancelled when the gateway stops: finish what is begun.
+    /// Rung for connections to look at their peers, and when the gateway stops.
+    pub(super) bell: Arc<Bell>,
+    /// Cancelled when the gateway stops: calls that last end.
     pub(super) drain: CancellationToken,
     /// Cancelled when it has waited long enough.
     pub(super) deadline: CancellationToken,

@@ -1,15 +1,16 @@
-//! One line of a trace: JSON in, a valid operation out, or the one thing that is wrong with it.
+//! One line of a trace: JSON in, what it says out, or the one thing that is wrong with it.
 //!
-//! Invariant: an [`Entry`] holds valid ids and types of the catalog; nothing after this checks them again. A field that is not
-//! understood is a fault, never ignored: a misspelt `one_way` would change the answers. Absent on purpose: what any of it does.
+//! Invariant: what a line says has valid ids; nothing after this checks them again. A field that is not understood is a fault,
+//! never ignored: a misspelt `one_way` would change the answers. Absent on purpose: what any of it does.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 
 use super::fault::{Fault, TraceError};
-use crate::admission::{NewFriendship, NewGroup, Operation, OperationKind, Request, Sides};
-use crate::catalog::{Catalog, GroupType};
+use super::said::{Action, Said};
+use crate::admission::{NewFriendship, OperationKind, Sides};
+use crate::catalog::Catalog;
 use crate::id::{GroupId, UserId};
 use crate::time::Timestamp;
 
@@ -24,22 +25,13 @@ pub struct Line<'a> {
     fields: Fields<'a>,
 }
 
-/// What a line says.
+/// What a line says, or what that is in the words of a catalog.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct Entry<W> {
     /// When it happened.
     pub at: Timestamp,
     /// What happened.
-    pub action: Action<'a>,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Action<'a> {
-    /// An operation is asked for.
-    Admit(Request<'a>),
-    /// An operator puts the app on the edition of that name, which the catalog has.
-    SetEdition(&'a str),
+    pub action: W,
 }
 
 impl<'a> Line<'a> {
@@ -53,10 +45,23 @@ impl<'a> Line<'a> {
         })
     }
 
+    /// Which line it is, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What the line says, its types and editions by their names.
+    pub fn said(&self) -> Result<Entry<Said<'_>>, TraceError> {
+        let said = self.fields.said();
+        said.map_err(|fault| fault.on(self.file, self.number))
+    }
+
     /// What the line says, in the words of a catalog.
-    pub fn entry(&self, catalog: &Catalog) -> Result<Entry<'_>, TraceError> {
-        let entry = self.fields.entry(catalog);
-        entry.map_err(|fault| fault.on(self.file, self.number))
+    pub fn entry(&self, catalog: &Catalog) -> Result<Entry<Action<'_>>, TraceError> {
+        let Entry { at, action } = self.said()?;
+        let action = action.in_words_of(catalog);
+        let action = action.map_err(|fault| fault.on(self.file, self.number))?;
+        Ok(Entry { at, action })
     }
 }
 
@@ -115,101 +120,97 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn entry(&self, catalog: &Catalog) -> Result<Entry<'_>, Fault> {
+    fn said(&self) -> Result<Entry<Said<'_>>, Fault> {
         let at = Timestamp::parse(&self.at.0).map_err(Fault::Time)?;
         let op = &*self.op.0;
         if op == SET_EDITION {
-            let action = Action::SetEdition(self.edition(catalog)?);
+            let action = self.set_edition()?;
             return Ok(Entry { at, action });
         }
         let unknown = || Fault::UnknownOperation { op: op.into() };
-        let operation = match OperationKind::from_name(op).ok_or_else(unknown)? {
-            OperationKind::RegisterUser => self.register_user()?,
-            OperationKind::DeleteUser => self.delete_user()?,
-            OperationKind::Login => self.login()?,
-            OperationKind::AddFriend => self.add_friend()?,
-            OperationKind::RemoveFriend => self.remove_friend()?,
-            OperationKind::CreateGroup => self.create_group(catalog)?,
-            OperationKind::DeleteGroup => self.delete_group()?,
-            OperationKind::JoinGroup => self.join_group(catalog)?,
-            OperationKind::LeaveGroup => self.leave_group()?,
-        };
-        let action = Action::Admit(operation);
+        let action = match OperationKind::from_name(op).ok_or_else(unknown)? {
+            OperationKind::RegisterUser => self.register_user(),
+            OperationKind::DeleteUser => self.delete_user(),
+            OperationKind::Login => self.login(),
+            OperationKind::AddFriend => self.add_friend(),
+            OperationKind::RemoveFriend => self.remove_friend(),
+            OperationKind::CreateGroup => self.create_group(),
+            OperationKind::DeleteGroup => self.delete_group(),
+            OperationKind::JoinGroup => self.join_group(),
+            OperationKind::LeaveGroup => self.leave_group(),
+        }?;
         Ok(Entry { at, action })
     }
 
-    fn register_user(&self) -> Result<Request<'_>, Fault> {
+    fn register_user(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["user"])?;
         let user = self.user()?;
-        Ok(Operation::RegisterUser { user })
+        Ok(Said::RegisterUser { user })
     }
 
-    fn delete_user(&self) -> Result<Request<'_>, Fault> {
+    fn delete_user(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["user"])?;
         let user = self.user()?;
-        Ok(Operation::DeleteUser { user })
+        Ok(Said::DeleteUser { user })
     }
 
-    fn login(&self) -> Result<Request<'_>, Fault> {
+    fn login(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["user"])?;
-        let (user, at) = (self.user()?, None);
-        Ok(Operation::Login { user, at })
+        let user = self.user()?;
+        Ok(Said::Login { user })
     }
 
-    fn add_friend(&self) -> Result<Request<'_>, Fault> {
+    fn add_friend(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["user", "friend", "one_way"])?;
         let new = NewFriendship::new(self.user()?, self.friend()?, self.sides())?;
-        Ok(Operation::AddFriend(new))
+        Ok(Said::AddFriend(new))
     }
 
-    fn remove_friend(&self) -> Result<Request<'_>, Fault> {
+    fn remove_friend(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["user", "friend", "one_way"])?;
         let (user, friend, sides) = (self.user()?, self.friend()?, self.sides());
-        Ok(Operation::RemoveFriend {
+        Ok(Said::RemoveFriend {
             user,
             friend,
             sides,
         })
     }
 
-    fn create_group(&self, catalog: &Catalog) -> Result<Request<'_>, Fault> {
+    fn create_group(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["group", "type", "owner", "members"])?;
-        let group = self.group()?;
-        let kind = group_type(catalog, self.text(self.kind.as_ref(), "type")?)?;
-        let owner = user_id("owner", self.text(self.owner.as_ref(), "owner")?)?;
         let members = self.members.iter().flatten();
         let members = members.map(|text| user_id("members", &text.0));
-        let new = NewGroup::new(group, kind, owner, members.collect::<Result<_, _>>()?)?;
-        Ok(Operation::CreateGroup(new))
+        Ok(Said::CreateGroup {
+            group: self.group()?,
+            kind: self.text(self.kind.as_ref(), "type")?,
+            owner: user_id("owner", self.text(self.owner.as_ref(), "owner")?)?,
+            members: members.collect::<Result<_, _>>()?,
+        })
     }
 
-    fn delete_group(&self) -> Result<Request<'_>, Fault> {
+    fn delete_group(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["group"])?;
         let group = self.group()?;
-        Ok(Operation::DeleteGroup { group })
+        Ok(Said::DeleteGroup { group })
     }
 
-    fn join_group(&self, catalog: &Catalog) -> Result<Request<'_>, Fault> {
+    fn join_group(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["group", "user", "type"])?;
-        let kind = self.kind.as_ref().map(|name| group_type(catalog, &name.0));
-        let kind = kind.transpose()?.map(|kind| kind.id);
         let (group, user) = (self.group()?, self.user()?);
-        Ok(Operation::JoinGroup { group, user, kind })
+        let kind = self.kind.as_ref().map(|text| &*text.0);
+        Ok(Said::JoinGroup { group, user, kind })
     }
 
-    fn leave_group(&self) -> Result<Request<'_>, Fault> {
+    fn leave_group(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["group", "user"])?;
         let (group, user) = (self.group()?, self.user()?);
-        Ok(Operation::LeaveGroup { group, user })
+        Ok(Said::LeaveGroup { group, user })
     }
 
-    fn edition(&self, catalog: &Catalog) -> Result<&str, Fault> {
+    fn set_edition(&self) -> Result<Said<'_>, Fault> {
         self.take_only(&["edition"])?;
-        let name = self.text(self.edition.as_ref(), "edition")?;
-        match catalog.edition_id(name) {
-            Some(_) => Ok(name),
-            None => Err(Fault::unknown_edition(name, catalog)),
-        }
+        let edition = self.text(self.edition.as_ref(), "edition")?;
+        Ok(Said::SetEdition { edition })
     }
 
     /// A fault if a field is there that is not in `taken`.
@@ -266,9 +267,4 @@ impl<'a> Fields<'a> {
 
 fn user_id<'t>(field: &'static str, text: &'t str) -> Result<UserId<'t>, Fault> {
     UserId::new(text).map_err(|problem| Fault::Id { field, problem })
-}
-
-fn group_type<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c GroupType, Fault> {
-    let found = catalog.group_type_named(name);
-    found.ok_or_else(|| Fault::unknown_type(name, catalog))
 }

@@ -8,9 +8,11 @@ mod line;
 mod reader;
 mod replay;
 mod report;
+mod said;
 
 pub use fault::{Fault, TraceError};
-pub use line::{Action, Entry, Line};
+pub use line::{Entry, Line};
 pub use reader::{LINE_BYTES_MAX, Reader};
 pub use replay::{ReplayError, replay};
 pub use report::{MonthPeaks, Report, Tally, Usage, Verdicts};
+pub use said::{Action, Said};

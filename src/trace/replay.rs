@@ -3,9 +3,9 @@
 //! Invariant: each line sees what the lines before it have left. Absent on purpose: the limits. The gateway decides; this asks and counts.
 
 use super::fault::{Fault, TraceError};
-use super::line::Action;
 use super::reader::Reader;
 use super::report::{Report, Tally};
+use super::said::Action;
 use crate::admission::Mode;
 use crate::entitlement::Terms;
 use crate::gateway::{AppError, Gateway};

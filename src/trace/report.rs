@@ -85,6 +85,18 @@ impl Tally {
         self.span
     }
 
+    /// The report, with what a gateway elsewhere says that the app has at the end; it tells no user-days and no months.
+    pub fn report_from_elsewhere(self, usage: Usage) -> Report {
+        Report {
+            operations: self.operations,
+            verdicts: self.verdicts,
+            usage,
+            user_days: None,
+            months: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
+    }
+
     /// The report, with what an app in this process has at the end.
     pub fn report(self, usage: Option<&AppUsage>, zone: Zone) -> Report {
         let months = match (self.span, usage) {

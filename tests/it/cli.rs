@@ -54,7 +54,17 @@ fn path(path: &impl AsRef<Path>) -> &str {
 fn help_teaches() {
     let (status, help, _) = run(&["--help"]);
     assert_eq!(status, 0);
-    for part in ["config", "replay", "Examples:", "Exit status:"] {
+    for part in [
+        "serve",
+        "app",
+        "admit",
+        "usage",
+        "reload",
+        "config",
+        "replay",
+        "Examples:",
+        "Exit status:",
+    ] {
         assert!(help.contains(part), "{part}");
     }
     let (status, help, _) = run(&["replay", "--help"]);
@@ -69,6 +79,28 @@ fn help_teaches() {
         .chain(&others)
     {
         assert!(help.contains(part), "{part}");
+    }
+    for command in [
+        "app create",
+        "app show",
+        "app list",
+        "app set-edition",
+        "admit",
+        "usage",
+        "reload",
+    ] {
+        let words: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        let (status, help, _) = run(&words);
+        assert_eq!(status, 0);
+        for part in [
+            "--server",
+            "--json",
+            "QUOTAGATE_SERVER",
+            "Examples:",
+            "Exit status:",
+        ] {
+            assert!(help.contains(part), "{command}: {part}");
+        }
     }
     let (status, help, _) = run(&["config", "check", "--help"]);
     assert_eq!(status, 0);

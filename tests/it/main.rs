@@ -12,6 +12,7 @@
 
 mod churn;
 mod cli;
+mod client;
 mod config;
 mod linearizable;
 mod load;
@@ -20,6 +21,7 @@ mod properties;
 mod races;
 mod rules;
 mod script;
+mod served;
 mod structure;
 mod support;
 mod traces;

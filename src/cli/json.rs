@@ -1,0 +1,27 @@
+//! A message as one line of JSON, by the proto's field names.
+//!
+//! Invariant: every field that is not one of several is there, also where it has its default: scripts need no defaults of their
+//! own. Numbers are numbers, enums their names.
+
+use anyhow::Context as _;
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+
+use crate::proto::DESCRIPTORS;
+
+/// The message as JSON, with a line's end. `name` is the message's in the package.
+pub(super) fn line(name: &str, message: &impl Message) -> anyhow::Result<String> {
+    let pool = DescriptorPool::decode(DESCRIPTORS).context("the built-in proto files")?;
+    let descriptor = pool.get_message_by_name(&format!("quotagate.v1.{name}"));
+    let descriptor = descriptor.with_context(|| format!("no message {name}"))?;
+    let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;
+    let options = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .stringify_64_bit_integers(false)
+        .skip_default_fields(false);
+    let mut line = Vec::new();
+    let mut serializer = serde_json::Serializer::new(&mut line);
+    message.serialize_with_options(&mut serializer, &options)?;
+    line.push(b'\n');
+    Ok(String::from_utf8(line)?)
+}

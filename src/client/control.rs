@@ -1,0 +1,66 @@
+//! The operators' calls: apps, their editions, the configuration.
+//!
+//! Invariant: no policy answers any of them. Absent on purpose: patience; where the default deadline is short for it, as for a
+//! reload of large files, set another with [`Client::with_deadline`].
+
+use super::call::Client;
+use super::error::ClientError;
+use crate::proto::{
+    App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ReloadRequest,
+    ReloadResponse, SetEditionRequest,
+};
+
+impl Client {
+    /// Creates an app on an edition; on the catalog's first if the name is empty.
+    pub async fn create_app(&self, app: u32, edition: &str) -> Result<App, ClientError> {
+        let request = CreateAppRequest {
+            sdk_app_id: app,
+            edition: edition.into(),
+        };
+        self.control(request, |mut service, request| async move {
+            service.create_app(request).await
+        })
+        .await
+    }
+
+    /// An app and its limits.
+    pub async fn get_app(&self, app: u32) -> Result<App, ClientError> {
+        let request = GetAppRequest { sdk_app_id: app };
+        self.control(request, |mut service, request| async move {
+            service.get_app(request).await
+        })
+        .await
+    }
+
+    /// A page of up to 1,000 apps, by SDKAppID; `page_token` is the last page's `next_page_token`, or empty for the first.
+    pub async fn list_apps(&self, page_token: &str) -> Result<ListAppsResponse, ClientError> {
+        let request = ListAppsRequest {
+            page_size: 1000,
+            page_token: page_token.into(),
+        };
+        self.control(request, |mut service, request| async move {
+            service.list_apps(request).await
+        })
+        .await
+    }
+
+    /// Puts an app on another edition, at once.
+    pub async fn set_edition(&self, app: u32, edition: &str) -> Result<App, ClientError> {
+        let request = SetEditionRequest {
+            sdk_app_id: app,
+            edition: edition.into(),
+        };
+        self.control(request, |mut service, request| async move {
+            service.set_edition(request).await
+        })
+        .await
+    }
+
+    /// Reads the configuration files anew.
+    pub async fn reload(&self) -> Result<ReloadResponse, ClientError> {
+        self.control(ReloadRequest {}, |mut service, request| async move {
+            service.reload(request).await
+        })
+        .await
+    }
+}

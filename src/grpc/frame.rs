@@ -1,0 +1,59 @@
+//! gRPC's frame around a message: whether it is compressed, and its length.
+//!
+//! Invariant: what is taken out of a frame is one whole message of a size that is allowed. Absent on purpose: compression.
+
+use bytes::{Buf as _, Bytes};
+use tonic::Status;
+
+/// Bytes before a message.
+pub const PREFIX_BYTES: usize = 5;
+/// Largest message, in bytes: a batch of 1,000 operations with the longest ids has some 0.3 MiB.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// The message of a body that has one.
+#[inline]
+pub fn unframed(mut body: Bytes) -> Result<Bytes, Status> {
+    let Some((&[compressed, a, b, c, d], message)) = body.split_first_chunk::<PREFIX_BYTES>()
+    else {
+        return Err(Status::invalid_argument(
+            "the body is no gRPC message: it has less than a prefix of 5 bytes",
+        ));
+    };
+    let (length, has) = (u32::from_be_bytes([a, b, c, d]), message.len());
+    if compressed != 0 {
+        return Err(Status::unimplemented(
+            "messages cannot be compressed: send them as they are",
+        ));
+    }
+    if has > MESSAGE_BYTES_MAX {
+        return Err(too_large());
+    }
+    if usize::try_from(length) != Ok(has) {
+        return Err(Status::invalid_argument(format!(
+            "the body is not one gRPC message: its prefix says {length} bytes, and {has} follow"
+        )));
+    }
+    body.advance(PREFIX_BYTES);
+    Ok(body)
+}
+
+/// The status for a message that is too large.
+#[cold]
+pub fn too_large() -> Status {
+    Status::resource_exhausted(format!(
+        "the message has more than {MESSAGE_BYTES_MAX} bytes: send fewer operations at once"
+    ))
+}
+
+/// A frame whose message `put` appends.
+#[inline]
+pub(super) fn framed(put: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut frame = Vec::with_capacity(32);
+    frame.extend_from_slice(&[0; PREFIX_BYTES]);
+    put(&mut frame);
+    let length = u32::try_from(frame.len() - PREFIX_BYTES).unwrap_or(u32::MAX);
+    if let Some([_, prefix @ ..]) = frame.first_chunk_mut::<PREFIX_BYTES>() {
+        *prefix = length.to_be_bytes();
+    }
+    frame.into()
+}
