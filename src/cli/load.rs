@@ -201,7 +201,7 @@ fn text(report: &Report) -> String {
     let seconds = report.seconds.as_secs();
     let trouble = report.trouble.as_ref().filter(|_| report.errors > 0);
     let trouble = trouble.map_or_else(String::new, |it| format!("the last error: {it}\n"));
-    format!("{tables}measured for {seconds} s\n{trouble}")
+    format!("{tables}\nmeasured for {seconds} s\n{trouble}")
 }
 
 /// Microseconds with their decimals: so many nanoseconds are as many thousandths.
