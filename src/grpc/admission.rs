@@ -11,7 +11,7 @@ use super::convert;
 use super::fault::Fault;
 use super::frame::framed;
 use super::request::{self, Batch, Terms, id_fault};
-use crate::gateway::{Answer, Ask, BatchAnswer, Commit, Gateway};
+use crate::gateway::{Answer, Ask, Commit, Gateway};
 use crate::id::{GroupId, SdkAppId, UserId};
 use crate::proto;
 use crate::proto::get_usage_request::Subject;
@@ -85,7 +85,7 @@ pub fn admit_batch(
 ) -> Result<Bytes, Status> {
     let mut decided = Ok(());
     let frame = framed(message.len(), |out| {
-        decided = decide_batch(gateway, counters, message, now, &mut 0, out);
+        decided = decide_batch(gateway, counters, message, now, out);
     });
     decided.map(|()| frame).map_err(|fault| fault.status())
 }
@@ -97,19 +97,19 @@ pub fn admit_in_stream(
     message: &[u8],
     now: Timestamp,
 ) -> Bytes {
-    let (mut batch_id, mut out) = (0, Vec::new());
-    let decided = decide_batch(gateway, counters, message, now, &mut batch_id, &mut out);
-    decided.map_or_else(
-        |fault| {
+    let mut out = Vec::new();
+    match decide_batch(gateway, counters, message, now, &mut out) {
+        Ok(()) => out.into(),
+        Err(fault) => {
+            counters.refused();
             let answer = proto::AdmitBatchResponse {
-                batch_id,
+                batch_id: request::batch_id(message),
                 error: Some(fault.batch_error()),
                 ..Default::default()
             };
             answer.encode_to_vec().into()
-        },
-        |()| out.into(),
-    )
+        }
+    }
 }
 
 fn decide_batch(
@@ -117,7 +117,6 @@ fn decide_batch(
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
-    batch_id: &mut u64,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let in_force = gateway.terms();
@@ -125,18 +124,17 @@ fn decide_batch(
         catalog: &in_force.catalog,
         now,
     };
-    let batch = Batch::read(message, terms, batch_id)?;
+    let batch = Batch::read(message, terms)?;
     let commit = if batch.all_or_nothing {
         Commit::AllOrNothing
     } else {
         Commit::Each
     };
-    let answer: BatchAnswer =
-        gateway.admit_batch(batch.app, &batch.requests, batch.mode, commit, now);
+    let answer = gateway.admit_batch(batch.app, &batch.requests, batch.mode, commit, now);
     for (decision, request) in answer.decisions.iter().zip(&batch.requests) {
         counters.decided(request.kind(), &decision.outcome);
     }
-    answer::put_batch(out, gateway, *batch_id, &answer, &batch.requests);
+    answer::put_batch(out, gateway, batch.id, &answer, &batch.requests);
     Ok(())
 }
 
