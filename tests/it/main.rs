@@ -24,3 +24,4 @@ mod served;
 mod structure;
 mod support;
 mod traces;
+mod wire;
