@@ -100,13 +100,17 @@ async fn next_frame(
     .await
 }
 
-fn shut_down() -> HeaderMap {
-    let status = Status::unavailable(
+/// The status of a stream that the end of the gateway ends.
+pub(super) fn stopping() -> Status {
+    Status::unavailable(
         "the gateway is shutting down: what it took is answered; send the rest to the next one",
-    );
+    )
+}
+
+fn shut_down() -> HeaderMap {
     let mut trailers = HeaderMap::new();
     // Only a message that is no header could be refused.
-    let _ = status.add_header(&mut trailers);
+    let _ = stopping().add_header(&mut trailers);
     trailers
 }
 
