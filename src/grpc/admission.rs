@@ -99,6 +99,7 @@ pub fn admit_in_stream(
     let decided = decide_batch(gateway, counters, message, now, &mut batch_id, &mut out);
     decided.map_or_else(
         |fault| {
+            counters.refused();
             let answer = proto::AdmitBatchResponse {
                 batch_id,
                 error: Some(fault.batch_error()),
