@@ -95,7 +95,7 @@ impl Peer {
     }
 
     /// The next frame of a kind, the others passed over and answered as a peer in good order would.
-    pub fn until(&mut self, wanted: impl Fn(&Frame) -> bool) -> Option<Frame> {
+    pub fn until(&mut self, mut wanted: impl FnMut(&Frame) -> bool) -> Option<Frame> {
         loop {
             let frame = self.next()?;
             // A connection that has ended takes no answer.
