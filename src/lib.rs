@@ -79,6 +79,9 @@ pub mod grpc;
 pub mod server;
 
 #[cfg(feature = "server")]
+pub mod load;
+
+#[cfg(feature = "server")]
 pub mod cli;
 
 /// The README's example, compiled and run.

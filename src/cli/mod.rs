@@ -6,7 +6,9 @@
 mod admit;
 mod app;
 mod config_check;
+mod demo;
 mod json;
+mod load;
 mod reload;
 mod remote;
 mod remote_replay;
@@ -39,6 +41,7 @@ const TROUBLE: u8 = 2;
                   friend, group, member, room or login: by its edition, its add-ons and the operators' overrides.",
     after_long_help = "\
 Examples:
+  quotagate demo
   quotagate serve
   quotagate app create 1400000001 --edition pro
   quotagate admit register_user --app 1400000001 --user alice
@@ -62,6 +65,7 @@ enum Command {
     /// Looks after the configuration files
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
+    Demo(demo::Arguments),
     Serve(serve::Arguments),
     /// Looks after the apps of a running gateway
     #[command(subcommand, arg_required_else_help = true)]
@@ -70,6 +74,7 @@ enum Command {
     Usage(usage::Arguments),
     Reload(reload::Arguments),
     Replay(replay::Arguments),
+    Load(load::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -90,11 +95,13 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Config(ConfigCommand::Check(arguments)) => config_check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::App(command) => app::run(&command),
         Command::Admit(arguments) => admit::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));

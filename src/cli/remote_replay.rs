@@ -18,9 +18,9 @@ use crate::client::{BatchStream, Cause, Client, ClientError, OperationKind};
 use crate::proto::get_usage_response::Usage as Had;
 use crate::proto::operation::Operation as Part;
 use crate::proto::{
-    AddFriend, AdmitBatchRequest, AdmitBatchResponse, BatchError, CreateGroup, DeleteGroup,
-    DeleteUser, GetUsageRequest, JoinGroup, LeaveGroup, Login, Operation, Outcome, RegisterUser,
-    RemoveFriend,
+    AddFriend, AdmitBatchRequest, AdmitBatchResponse, AdmitResponse, BatchError, CreateGroup,
+    DeleteGroup, DeleteUser, GetUsageRequest, JoinGroup, LeaveGroup, Login, Operation, Outcome,
+    RegisterUser, RemoveFriend,
 };
 use crate::trace::{Entry, Reader, Report, Said, Tally, Usage};
 
@@ -33,12 +33,13 @@ const BYTES_MAX: usize = 1 << 19;
 /// Batches on their way: the gateway always has the next one.
 const IN_FLIGHT_MAX: usize = 8;
 
-/// Replays a trace on an app of a gateway. The report's `elapsed` is left for the caller.
+/// Replays a trace on an app of a gateway; `watch` is shown every answer. The report's `elapsed` is left for the caller.
 pub(super) async fn replay(
     reader: &mut Reader,
     file: &str,
     server: &str,
     app: u32,
+    watch: &mut dyn FnMut(&AdmitResponse),
 ) -> anyhow::Result<Report> {
     let client = remote::connect(server)?;
     let trouble = |error: ClientError| remote::trouble(server, &error);
@@ -53,6 +54,7 @@ pub(super) async fn replay(
         bytes: 0,
         app,
         tally: Tally::default(),
+        watch,
     };
     while let Some(line) = reader.next_line()? {
         let number = line.number();
@@ -113,6 +115,7 @@ struct Replay<'a> {
     bytes: usize,
     app: u32,
     tally: Tally,
+    watch: &'a mut dyn FnMut(&AdmitResponse),
 }
 
 /// The stream, and what is on its way.
@@ -194,6 +197,7 @@ impl Replay<'_> {
                 Outcome::Allowed | Outcome::Unspecified => result.outcome().as_str_name(),
             };
             self.tally.verdict(kind.name(), verdict);
+            (self.watch)(result);
         }
         Ok(())
     }

@@ -93,9 +93,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let stopwatch = Stopwatch::start();
     let mut reader = Reader::new(&name, progress.wrap_read(file))?;
     let replayed = match (&arguments.server, arguments.app) {
-        (Some(server), Some(app)) => {
-            runtime()?.block_on(remote_replay::replay(&mut reader, &name, server, app))
-        }
+        (Some(server), Some(app)) => runtime()?.block_on(remote_replay::replay(
+            &mut reader,
+            &name,
+            server,
+            app,
+            &mut |_| {},
+        )),
         _ => replay_here(arguments, &mut reader),
     };
     progress.finish_and_clear();

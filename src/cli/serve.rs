@@ -73,7 +73,7 @@ struct Setup {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    log_to_stderr();
+    log_to_stderr("info");
     let mut setup = match Setup::read(arguments.config.as_deref()) {
         Ok(setup) => setup,
         Err(faults) => {
@@ -235,19 +235,19 @@ fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
 
 /// What a signal asks for.
 #[derive(PartialEq, Eq)]
-enum Told {
+pub(super) enum Told {
     Stop,
     Reload,
 }
 
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -255,7 +255,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Told {
+    pub(super) async fn next(&mut self) -> Told {
         tokio::select! {
             _ = self.terminate.recv() => Told::Stop,
             _ = self.interrupt.recv() => Told::Stop,
@@ -269,9 +269,9 @@ impl Signals {
     }
 }
 
-fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_env("QUOTAGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Logs on stderr what `usual` names, or QUOTAGATE_LOG.
+pub(super) fn log_to_stderr(usual: &str) {
+    let filter = EnvFilter::try_from_env("QUOTAGATE_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let logged = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

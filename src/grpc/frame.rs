@@ -56,10 +56,10 @@ pub fn too_large() -> Status {
     ))
 }
 
-/// A frame whose message `put` appends.
+/// A frame whose message, of some `bytes`, `put` appends. If the guess is right the frame is made with one allocation.
 #[inline]
-pub(super) fn framed(put: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-    let mut frame = Vec::with_capacity(32);
+pub(super) fn framed(bytes: usize, put: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut frame = Vec::with_capacity(PREFIX_BYTES + bytes);
     frame.extend_from_slice(&[0; PREFIX_BYTES]);
     put(&mut frame);
     let length = u32::try_from(frame.len() - PREFIX_BYTES).unwrap_or(u32::MAX);

@@ -15,6 +15,7 @@ mod cli;
 mod client;
 mod config;
 mod linearizable;
+mod load;
 mod model;
 mod properties;
 mod races;
