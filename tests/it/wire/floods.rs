@@ -70,6 +70,9 @@ fn rapid_resets_end_the_connection() {
     }
 }
 
+/// Makes the frame that provokes a reset of a stream.
+type Provoke<'a> = &'a (dyn Fn(u32) -> Vec<u8> + Sync);
+
 /// Errors that make the server reset its own streams (made-you-reset): each of these breaks a rule of a stream alone.
 #[test]
 fn resets_that_a_peer_provokes_end_the_connection() {
@@ -77,7 +80,7 @@ fn resets_that_a_peer_provokes_end_the_connection() {
     let no_window = |stream| frame(WINDOW_UPDATE, 0, stream, &[0; 4]);
     let too_much = |stream| frame(WINDOW_UPDATE, 0, stream, &[0x7f, 0xff, 0xff, 0xff]);
     let on_half_closed = |stream| frame(DATA, 0, stream, b"more");
-    let provoke: [(&str, &(dyn Fn(u32) -> Vec<u8> + Sync)); 3] = [
+    let provoke: [(&str, Provoke<'_>); 3] = [
         ("a window of nothing", &no_window),
         ("a window too large", &too_much),
         ("data behind the end", &on_half_closed),

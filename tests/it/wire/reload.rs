@@ -62,8 +62,8 @@ fn faults_are_named_with_their_places_and_change_nothing() {
     );
 
     // As many as a status can carry.
-    let many: String = (0..500).map(|n| format!("x{n} = 1\n")).collect();
-    write(dir.path(), &many);
+    let many: Vec<_> = (0..500).map(|n| format!("x{n} = 1")).collect();
+    write(dir.path(), &many.join("\n"));
     let status = gate
         .run(control.reload(ReloadRequest {}))
         .expect_err("500 faults");

@@ -214,7 +214,7 @@ fn metrics_move_by_exactly_what_was_decided() {
             .map(|(sample, by)| (sample.strip_prefix(part).unwrap_or_default(), *by))
             .collect::<Vec<_>>()
     };
-    let decided = r#"quotagate_decisions_total{operation="#;
+    let decided = "quotagate_decisions_total{operation=";
     assert_eq!(
         by(decided),
         [
