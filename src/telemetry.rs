@@ -155,7 +155,7 @@ impl Counters {
             .fetch_add(ns.saturating_mul(calls), Ordering::Relaxed);
     }
 
-    /// Counts a call that was refused as wrong.
+    /// Counts a call, or a batch of a stream, that was refused as wrong.
     #[cold]
     pub fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
@@ -203,7 +203,7 @@ impl Telemetry {
         Duration::from_nanos(self.sum(|one| &one.durations[call as usize].sum_ns))
     }
 
-    /// Calls that were refused as wrong.
+    /// Calls, and batches of streams, that were refused as wrong.
     pub fn refused(&self) -> u64 {
         self.sum(|one| &one.refused)
     }

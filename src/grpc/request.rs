@@ -419,7 +419,8 @@ fn app_id(number: u64) -> Result<SdkAppId, Fault> {
 
 #[inline]
 fn mode_of(number: u64) -> Result<Mode, Fault> {
-    match number {
+    // So does an enum.
+    match number & u64::from(u32::MAX) {
         0 => Ok(Mode::Enforce),
         1 => Ok(Mode::DryRun),
         2 => Ok(Mode::Record),

@@ -15,8 +15,10 @@ use h2::{Ping, PingPong, RecvStream};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
+use tonic::Status;
 
 use super::long;
+use super::received::Held;
 use super::short::{Incoming, Method, Whole, refuse};
 use super::worker::Shared;
 use crate::config::Connections;
@@ -33,6 +35,14 @@ pub const PENDING_RESETS_MAX: usize = 20;
 pub const OWN_RESETS_MAX: usize = 1024;
 /// Bytes of messages that are not whole yet, on all calls of a connection.
 pub const HELD_BYTES_MAX: usize = 4 << 20;
+
+/// The status of the call whose message is over [`HELD_BYTES_MAX`].
+#[cold]
+pub(super) fn held_too_much() -> Status {
+    Status::resource_exhausted(
+        "the connection holds too many messages that are not whole: send each at once",
+    )
+}
 
 /// HTTP/2 with every bound that keeps a peer from taking more than its part.
 fn builder(limits: &Connections) -> Builder {
@@ -67,15 +77,13 @@ struct Connection<I> {
     incoming: Vec<Incoming>,
     /// Empty; its room is used again.
     waiting: Vec<Incoming>,
-    /// Bytes that they hold.
-    held: usize,
+    /// Bytes that they hold, with those of the calls that have tasks of their own, each of which has a share in it.
+    held: Arc<Held>,
     /// Empty between wake-ups; its room is used again.
     whole: Whole,
     /// How often the bell had rung when it was last heard.
     heard: Option<u64>,
     pulse: Pulse,
-    /// One more for each call that has a task of its own.
-    long: Arc<()>,
 }
 
 /// Whether the peer is there, and has anything to ask.
@@ -105,11 +113,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             shared,
             incoming: Vec::new(),
             waiting: Vec::new(),
-            held: 0,
+            held: Arc::default(),
             whole: Whole::default(),
             heard: None,
             pulse,
-            long: Arc::new(()),
         }
     }
 
@@ -144,7 +151,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             if first {
                 return Poll::Pending;
             }
-            match self.pulse.beat(cx, Arc::strong_count(&self.long) > 1) {
+            match self.pulse.beat(cx, Arc::strong_count(&self.held) > 1) {
                 Beat::Asked => {}
                 Beat::Idle => self.leave(),
                 Beat::Gone => return Poll::Ready(()),
@@ -162,7 +169,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         self.pulse.quiet = 0;
         match Method::of(&request) {
             Some(method) => self.incoming.push(Incoming::new(method, request, respond)),
-            None => long::begin(&self.shared, &self.long, request, respond),
+            None => long::begin(&self.shared, &self.held, request, respond),
         }
     }
 
@@ -170,7 +177,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     fn answer_whole(&mut self, cx: &mut Context<'_>) -> bool {
         let mut answered = false;
         for mut call in self.incoming.drain(..) {
-            match call.poll_message(cx, &mut self.held) {
+            match call.poll_message(cx, &self.held) {
                 Poll::Pending => self.waiting.push(call),
                 Poll::Ready(Ok(Some(message))) => self.whole.add(call, message),
                 Poll::Ready(Ok(None)) => {}

@@ -1,8 +1,8 @@
 //! The server: sockets, threads, HTTP/2, and ending well.
 //!
 //! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
-//! answer, `long` those that last, `stream` the stream of batches among them; `authority` lets clients name a Unix socket by its
-//! path; `http` serves people's tools, `metrics` their text.
+//! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `authority` lets
+//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text.
 //! Invariant: what a peer can take of memory, descriptors and time is bounded. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
 
@@ -13,6 +13,7 @@ mod http;
 mod listen;
 mod long;
 mod metrics;
+mod received;
 mod short;
 mod stream;
 mod worker;

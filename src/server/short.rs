@@ -2,6 +2,7 @@
 //!
 //! Invariant: an answer is a head, a message and a status, or a status alone. Absent on purpose: streams; see `stream`.
 
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -10,7 +11,8 @@ use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use tonic::Status;
 
-use super::connection::HELD_BYTES_MAX;
+use super::connection::{HELD_BYTES_MAX, held_too_much};
+use super::received::Held;
 use super::worker::Shared;
 use crate::clock::{self, Stopwatch};
 use crate::grpc::{self, MESSAGE_BYTES_MAX, PREFIX_BYTES};
@@ -79,7 +81,7 @@ impl Incoming {
     pub(super) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
-        held: &mut usize,
+        held: &Held,
     ) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             let Poll::Ready(data) = self.body.poll_data(cx) else {
@@ -110,15 +112,13 @@ impl Incoming {
         }
     }
 
-    fn keep(&mut self, data: &Bytes, held: &mut usize) -> Result<(), Status> {
+    fn keep(&mut self, data: &Bytes, held: &Held) -> Result<(), Status> {
         self.read.extend_from_slice(data);
-        *held += data.len();
+        let all = held.fetch_add(data.len(), Ordering::Relaxed) + data.len();
         let fault = if self.read.len() > PREFIX_BYTES + MESSAGE_BYTES_MAX {
             grpc::too_large()
-        } else if *held > HELD_BYTES_MAX {
-            Status::resource_exhausted(
-                "the connection holds too many messages that are not whole: send each at once",
-            )
+        } else if all > HELD_BYTES_MAX {
+            held_too_much()
         } else {
             return Ok(());
         };
@@ -126,8 +126,8 @@ impl Incoming {
         Err(fault)
     }
 
-    fn take(&mut self, held: &mut usize) -> Bytes {
-        *held -= self.read.len();
+    fn take(&mut self, held: &Held) -> Bytes {
+        held.fetch_sub(self.read.len(), Ordering::Relaxed);
         std::mem::take(&mut self.read).freeze()
     }
 }

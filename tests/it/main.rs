@@ -25,3 +25,4 @@ mod served;
 mod structure;
 mod support;
 mod traces;
+mod wire;
