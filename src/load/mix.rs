@@ -11,6 +11,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use super::Population;
+use crate::admission::OperationKind;
+use crate::proto::FIRST_OPERATION;
 
 /// The parts of a hundred; the rest creates groups that are there.
 const PARTS: [(Kind, u64); 6] = [
@@ -120,25 +122,40 @@ impl Mix {
         match kind {
             Kind::Join => {
                 self.members.keep((user, group));
-                self.put(17, &[(1, b'g', group), (2, b'u', user)]);
+                self.put(
+                    OperationKind::JoinGroup,
+                    &[(1, b'g', group), (2, b'u', user)],
+                );
             }
             Kind::Leave => {
                 let (user, group) = self.members.part().unwrap_or((user, group));
-                self.put(18, &[(1, b'g', group), (2, b'u', user)]);
+                self.put(
+                    OperationKind::LeaveGroup,
+                    &[(1, b'g', group), (2, b'u', user)],
+                );
             }
-            Kind::Login => self.put(12, &[(1, b'u', user)]),
+            Kind::Login => self.put(OperationKind::Login, &[(1, b'u', user)]),
             Kind::AddFriend => {
                 self.friends.keep((user, friend));
-                self.put(13, &[(1, b'u', user), (2, b'u', friend)]);
+                self.put(
+                    OperationKind::AddFriend,
+                    &[(1, b'u', user), (2, b'u', friend)],
+                );
             }
             Kind::RemoveFriend => {
                 let (user, friend) = self.friends.part().unwrap_or((user, friend));
-                self.put(14, &[(1, b'u', user), (2, b'u', friend)]);
+                self.put(
+                    OperationKind::RemoveFriend,
+                    &[(1, b'u', user), (2, b'u', friend)],
+                );
             }
-            Kind::Register => self.put(10, &[(1, b'u', user)]),
+            Kind::Register => self.put(OperationKind::RegisterUser, &[(1, b'u', user)]),
             Kind::Create => {
                 let owner = self.population.owner(group);
-                self.put(15, &[(1, b'g', group), (3, b'u', owner)]);
+                self.put(
+                    OperationKind::CreateGroup,
+                    &[(1, b'g', group), (3, b'u', owner)],
+                );
             }
         }
     }
@@ -160,12 +177,16 @@ impl Mix {
     }
 
     /// Writes a field of ids: each its field, its letter and its number. A group that is created gets its type.
-    fn put(&mut self, field: u32, ids: &[(u32, u8, u32)]) {
+    fn put(&mut self, kind: OperationKind, ids: &[(u32, u8, u32)]) {
         const TYPE: (u32, &[u8]) = (2, super::GROUP_TYPE.as_bytes());
-        let is_creation = field == 15;
+        let is_creation = kind == OperationKind::CreateGroup;
         let out = &mut self.operation;
         out.clear();
-        encode_key(field, WireType::LengthDelimited, out);
+        encode_key(
+            FIRST_OPERATION + kind as u32,
+            WireType::LengthDelimited,
+            out,
+        );
         let ids_length: u64 = ids.iter().map(|(_, _, number)| 3 + digits(*number)).sum();
         let kind_length = if is_creation {
             2 + TYPE.1.len() as u64
