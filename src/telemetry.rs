@@ -119,8 +119,27 @@ impl Counters {
     /// Counts a decision.
     #[inline]
     pub fn decided(&self, operation: OperationKind, outcome: &Outcome) {
-        let verdict = Verdict::from(outcome);
-        self.decisions[operation as usize][verdict.place()].fetch_add(1, Ordering::Relaxed);
+        self.count(operation, outcome.into(), 1);
+    }
+
+    /// Counts decisions of a batch; neighbours that are alike at once.
+    pub fn all_decided<'o>(&self, decisions: impl Iterator<Item = (OperationKind, &'o Outcome)>) {
+        let mut last = (OperationKind::RegisterUser, Verdict::Allowed);
+        let mut alike = 0;
+        for (operation, outcome) in decisions {
+            let this = (operation, Verdict::from(outcome));
+            if this != last {
+                self.count(last.0, last.1, alike);
+                (last, alike) = (this, 0);
+            }
+            alike += 1;
+        }
+        self.count(last.0, last.1, alike);
+    }
+
+    #[inline]
+    fn count(&self, operation: OperationKind, verdict: Verdict, times: u64) {
+        self.decisions[operation as usize][verdict.place()].fetch_add(times, Ordering::Relaxed);
     }
 
     /// Counts calls that were answered so long after they were read.

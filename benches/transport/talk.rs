@@ -109,7 +109,7 @@ impl Talk for Batches {
             out.extend([0x10, Mode::Record as u8]);
         }
         let kind = is_load.then_some("Public");
-        let length = u8::try_from(join_length(kind) + 3).expect("short");
+        let length = u8::try_from(join_length(kind) + 2).expect("short");
         let mut written = 0;
         while written < BATCH
             && let Some((user, group)) = self.next()
@@ -160,9 +160,9 @@ fn app(out: &mut Vec<u8>) {
     prost::encoding::uint32::encode(1, &APP, out);
 }
 
-/// Field 17, of a request and of a batch's operation alike: `join_group`.
+/// Field 12, of a request and of a batch's operation alike: `join_group`.
 fn join(out: &mut Vec<u8>, user: u64, group: u64, kind: Option<&str>) {
-    out.extend([0x8a, 1, u8::try_from(join_length(kind)).expect("short")]);
+    out.extend([0x62, u8::try_from(join_length(kind)).expect("short")]);
     id(out, 0x0a, b'g', group);
     id(out, 0x12, b'u', user);
     if let Some(kind) = kind {

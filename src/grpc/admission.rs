@@ -131,9 +131,8 @@ fn decide_batch(
         Commit::Each
     };
     let answer = gateway.admit_batch(batch.app, &batch.requests, batch.mode, commit, now);
-    for (decision, request) in answer.decisions.iter().zip(&batch.requests) {
-        counters.decided(request.kind(), &decision.outcome);
-    }
+    let decided = answer.decisions.iter().zip(&batch.requests);
+    counters.all_decided(decided.map(|(decision, request)| (request.kind(), &decision.outcome)));
     answer::put_batch(out, gateway, batch.id, &answer, &batch.requests);
     Ok(())
 }

@@ -26,7 +26,7 @@ mod number {
     pub(super) const APP: u64 = 1;
     pub(super) const MODE: u64 = 2;
     pub(super) const AT: u64 = 3;
-    pub(super) const FIRST_OPERATION: u64 = 10;
+    pub(super) const FIRST_OPERATION: u64 = 5;
     pub(super) const ALL_OR_NOTHING: u64 = 3;
     pub(super) const BATCH_ID: u64 = 4;
     pub(super) const OPERATIONS: u64 = 5;

@@ -29,8 +29,20 @@ impl<'a> Fields<'a> {
         Self(message)
     }
 
+    /// Nearly all are below 128: a tag, a length, a flag.
     #[inline]
     fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.0 {
+            [byte @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for place in 0..10 {
             let (byte, rest) = self.0.split_first().ok_or(Malformed)?;

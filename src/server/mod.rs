@@ -1,10 +1,12 @@
 //! The server: sockets, threads, HTTP/2, and ending well.
 //!
 //! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
-//! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `http` serves people's tools, `metrics` their text.
+//! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `authority` lets
+//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text.
 //! Invariant: what a peer can take of memory, descriptors and time is bounded. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
 
+mod authority;
 mod bell;
 mod connection;
 mod http;

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use super::authority::Mended;
 use super::bell::Bell;
 use super::connection;
 use crate::config::Connections;
@@ -161,7 +162,7 @@ async fn run(socket: Socket, shared: Arc<Shared>) -> io::Result<()> {
         }
         Socket::Unix(socket) => {
             let socket = tokio::net::UnixStream::from_std(socket)?;
-            connection::serve(socket, shared).await;
+            connection::serve(Mended::new(socket), shared).await;
         }
     }
     Ok(())
