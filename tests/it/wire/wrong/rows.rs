@@ -5,15 +5,15 @@ use prost::encoding::encode_varint;
 use quotagate::clock;
 
 /// Numbers of operations in requests.
-const REGISTER: u64 = 10;
-const DELETE: u64 = 11;
-const LOGIN: u64 = 12;
-const BEFRIEND: u64 = 13;
-const UNFRIEND: u64 = 14;
-const CREATE: u64 = 15;
-const DISBAND: u64 = 16;
-const JOIN: u64 = 17;
-const LEAVE: u64 = 18;
+const REGISTER: u64 = 5;
+const DELETE: u64 = 6;
+const LOGIN: u64 = 7;
+const BEFRIEND: u64 = 8;
+const UNFRIEND: u64 = 9;
+const CREATE: u64 = 10;
+const DISBAND: u64 = 11;
+const JOIN: u64 = 12;
+const LEAVE: u64 = 13;
 
 /// A request for one operation, the field that is wrong with it, and words of what is said.
 pub struct Row {
@@ -186,7 +186,7 @@ pub fn rows() -> Vec<Row> {
             "must be from 0",
         ),
         // A message in a field that is cut, a text where a number belongs, a field number of 0, a text that is too long.
-        row(vec![0x52, 3, 10, 1], "", "no protobuf"),
+        row(vec![0x2a, 3, 10, 1], "", "no protobuf"),
         row(
             operation(BEFRIEND, &[a(), text(2, "b"), text(3, "x")]),
             "",
