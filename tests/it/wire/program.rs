@@ -197,10 +197,15 @@ fn it_lives_through_a_want_of_descriptors() {
     let mut command = Command::new("sh");
     command.current_dir(dir.path()).args([
         "-c",
-        "ulimit -Sn 40 && ulimit -Hn 40 && exec \"$0\" serve --listen 127.0.0.1:0",
+        "ulimit -Sn 40 && ulimit -Hn 40 && QUOTAGATE_LOG=warn exec \"$0\" serve --listen 127.0.0.1:0 2>log",
     ]);
     let mut program = Program::start(command.arg(cargo_bin!()));
+    let wanting = || {
+        let log = std::fs::read_to_string(dir.path().join("log")).expect("a log");
+        log.matches("cannot accept connections").count()
+    };
     for round in 0..2 {
+        let before = wanting();
         let mut early = Peer::connect(program.address);
         early.call(1, ADMIT, &admit("a")).expect("it reads");
         early.until(|frame| frame.kind == DATA).expect("an answer");
@@ -212,6 +217,11 @@ fn it_lives_through_a_want_of_descriptors() {
             connected > 40,
             "round {round}: {connected} fit into the backlog"
         );
+        let deadline = Instant::now() + PATIENT;
+        while wanting() <= before {
+            assert!(Instant::now() < deadline, "round {round}: none was wanting");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         // Who is in is served meanwhile.
         early.call(3, ADMIT, &admit("a")).expect("it reads");
         early.until(|frame| frame.kind == DATA).expect("an answer");
