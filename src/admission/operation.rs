@@ -155,8 +155,13 @@ pub struct NewFriendship<User> {
 }
 
 /// A group to be created; members are named for types that allow it only.
+///
+/// In a box: creations are rare, and without it every operation of a batch would be as large as they are.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct NewGroup<User, Group> {
+pub struct NewGroup<User, Group>(Box<Creation<User, Group>>);
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Creation<User, Group> {
     group: Group,
     kind: GroupTypeId,
     owner: User,
@@ -229,32 +234,32 @@ impl<User: Copy, Group: Copy> NewGroup<User, Group> {
         if !members.is_empty() && !kind.initial_members {
             return Err(InvalidOperation::InitialMembers(kind.name.clone()));
         }
-        Ok(Self {
+        Ok(Self(Box::new(Creation {
             group,
             kind: kind.id,
             owner,
             members,
-        })
+        })))
     }
 
     /// Which.
     pub fn group(&self) -> Group {
-        self.group
+        self.0.group
     }
 
     /// Its type.
     pub fn kind(&self) -> GroupTypeId {
-        self.kind
+        self.0.kind
     }
 
     /// Its owner, for ever.
     pub fn owner(&self) -> User {
-        self.owner
+        self.0.owner
     }
 
     /// Who joins at once, apart from the owner.
     pub fn members(&self) -> &[User] {
-        &self.members
+        &self.0.members
     }
 }
 
@@ -306,7 +311,7 @@ impl<User: Copy, Group: Copy> Operation<User, Group> {
             }
             Self::AddFriend(new) => (Some(new.user), Some(new.friend), None),
             Self::RemoveFriend { user, friend, .. } => (Some(*user), Some(*friend), None),
-            Self::CreateGroup(new) => (Some(new.owner), None, Some(new.group)),
+            Self::CreateGroup(new) => (Some(new.owner()), None, Some(new.group())),
             Self::DeleteGroup { group } => (None, None, Some(*group)),
             Self::JoinGroup { group, user, .. } | Self::LeaveGroup { group, user } => {
                 (Some(*user), None, Some(*group))
@@ -361,12 +366,12 @@ impl<User: Copy, Group: Copy> Operation<User, Group> {
                 friend: user_id(*friend),
                 sides: *sides,
             },
-            Self::CreateGroup(new) => Operation::CreateGroup(NewGroup {
-                group: group_id(new.group),
-                kind: new.kind,
-                owner: user_id(new.owner),
-                members: new.members.iter().map(|member| user_id(*member)).collect(),
-            }),
+            Self::CreateGroup(new) => Operation::CreateGroup(NewGroup(Box::new(Creation {
+                group: group_id(new.group()),
+                kind: new.kind(),
+                owner: user_id(new.owner()),
+                members: new.members().iter().map(|id| user_id(*id)).collect(),
+            }))),
             Self::DeleteGroup { group } => Operation::DeleteGroup {
                 group: group_id(*group),
             },
