@@ -13,6 +13,8 @@
 
 // Vocabulary: no clock, no I/O.
 
+pub mod operation;
+
 #[cfg(feature = "server")]
 pub mod id;
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::{GroupType, GroupTypeId};
 use crate::id::{GroupId, UserId};
+use crate::operation::OperationKind;
 use crate::time::{DAY_MS, Timestamp};
 
 /// Oldest login that is taken in, before now: 31 days.
@@ -27,64 +28,6 @@ pub enum Sides {
     Both,
     /// The acting user's own list alone.
     Own,
-}
-
-/// Which of the nine operations, in the order of RULES section 2.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum OperationKind {
-    /// See [`Operation::RegisterUser`].
-    RegisterUser,
-    /// See [`Operation::DeleteUser`].
-    DeleteUser,
-    /// See [`Operation::Login`].
-    Login,
-    /// See [`Operation::AddFriend`].
-    AddFriend,
-    /// See [`Operation::RemoveFriend`].
-    RemoveFriend,
-    /// See [`Operation::CreateGroup`].
-    CreateGroup,
-    /// See [`Operation::DeleteGroup`].
-    DeleteGroup,
-    /// See [`Operation::JoinGroup`].
-    JoinGroup,
-    /// See [`Operation::LeaveGroup`].
-    LeaveGroup,
-}
-
-impl OperationKind {
-    /// Every kind.
-    pub const ALL: [Self; 9] = [
-        Self::RegisterUser,
-        Self::DeleteUser,
-        Self::Login,
-        Self::AddFriend,
-        Self::RemoveFriend,
-        Self::CreateGroup,
-        Self::DeleteGroup,
-        Self::JoinGroup,
-        Self::LeaveGroup,
-    ];
-
-    /// The name in traces, commands and on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RegisterUser => "register_user",
-            Self::DeleteUser => "delete_user",
-            Self::Login => "login",
-            Self::AddFriend => "add_friend",
-            Self::RemoveFriend => "remove_friend",
-            Self::CreateGroup => "create_group",
-            Self::DeleteGroup => "delete_group",
-            Self::JoinGroup => "join_group",
-            Self::LeaveGroup => "leave_group",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 /// An operation on ids that are texts or keys: `User` and `Group` are the kinds of id.
