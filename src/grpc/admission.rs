@@ -38,8 +38,8 @@ pub fn admit(
     Ok(answered(gateway, counters, &ask, &answer))
 }
 
-/// Calls of `Admit` that were read together; `give` gets the place and the answer's frame of each. They are decided in their
-/// order, those of one app under one lock.
+/// Calls of `Admit` that were read together; `give` gets the place and the answer's frame of each. Those of
+/// one app and mode are decided in their order under one lock; dry runs by themselves.
 pub fn admit_each<'m>(
     gateway: &Gateway,
     counters: &Counters,
@@ -145,7 +145,7 @@ pub fn get_usage(gateway: &Gateway, message: &[u8], now: Timestamp) -> Result<By
     let invalid = |field, error| id_fault(field, error).status();
     let app = SdkAppId::new(request.sdk_app_id).map_err(|error| invalid("sdk_app_id", error))?;
     let no_app = || Status::not_found(format!("there is no app {app}"));
-    let entitlements = gateway.entitlements(app).ok_or_else(no_app)?;
+    let entitlements = gateway.entitlements(app, now).ok_or_else(no_app)?;
     let answer = match &request.subject {
         None => {
             let usage = gateway.app_usage(app, now).ok_or_else(no_app)?;

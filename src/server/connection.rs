@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tonic::Status;
 
+use super::bell::Ear;
 use super::long;
 use super::received::Held;
 use super::short::{Incoming, Method, Whole, refuse};
@@ -29,10 +30,12 @@ pub const HEADERS_BYTES_MAX: u32 = 16 << 10;
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// What a peer may send on all streams of a connection before it is read, in bytes.
 pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
-/// Streams that a peer may reset before they are answered, until the connection ends (rapid reset).
+/// Streams that a peer may reset before they are so much as accepted, until the connection ends (rapid reset).
 pub const PENDING_RESETS_MAX: usize = 20;
 /// Streams that a peer may make us reset, until the connection ends (made-you-reset).
 pub const OWN_RESETS_MAX: usize = 1024;
+/// What small frames may cost beyond the bytes in them, until they are read: a stream's window full of the smallest batches.
+pub const FRAMES_BYTES_MAX: usize = 12 << 20;
 /// Bytes of messages that are not whole yet, on all calls of a connection.
 pub const HELD_BYTES_MAX: usize = 4 << 20;
 
@@ -53,7 +56,8 @@ fn builder(limits: &Connections) -> Builder {
         .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
-        .max_local_error_reset_streams(Some(OWN_RESETS_MAX));
+        .max_local_error_reset_streams(Some(OWN_RESETS_MAX))
+        .data_frame_budget(FRAMES_BYTES_MAX);
     builder
 }
 
@@ -83,6 +87,7 @@ struct Connection<I> {
     whole: Whole,
     /// How often the bell had rung when it was last heard.
     heard: Option<u64>,
+    ear: Ear,
     pulse: Pulse,
 }
 
@@ -108,6 +113,7 @@ enum Beat {
 impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     fn new(mut h2: h2::server::Connection<I, Bytes>, shared: Arc<Shared>) -> Self {
         let pulse = Pulse::new(h2.ping_pong(), &shared.limits);
+        let ear = shared.bell.ear();
         Self {
             h2,
             shared,
@@ -116,6 +122,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             held: Arc::default(),
             whole: Whole::default(),
             heard: None,
+            ear,
             pulse,
         }
     }
@@ -138,12 +145,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             if self.answer_whole(cx) {
                 continue;
             }
-            let rung = self.shared.bell.rung();
+            let rung = self.ear.rung();
             if self.heard == Some(rung) {
                 return Poll::Pending;
             }
             let first = self.heard.replace(rung).is_none();
-            self.shared.bell.register(cx.waker(), rung);
+            self.ear.listen(cx.waker(), rung);
             if self.shared.bell.is_stopping() {
                 self.leave();
                 continue;
@@ -191,7 +198,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         mem::swap(&mut self.incoming, &mut self.waiting);
         if !self.whole.is_empty() {
             answered = true;
-            self.whole.answer(&self.shared);
+            self.whole.answer(&self.shared, &self.held);
         }
         answered
     }

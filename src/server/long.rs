@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service as _;
 
+use super::connection::HELD_BYTES_MAX;
 use super::received::{Held, Received};
-use super::short::is_grpc;
+use super::short::{fine, is_grpc};
 use super::stream;
 use super::worker::Shared;
 
@@ -33,22 +35,62 @@ pub(super) fn begin(
     shared: &Arc<Shared>,
     held: &Arc<Held>,
     request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
+    mut respond: SendResponse<Bytes>,
 ) {
     let (shared, held) = (Arc::clone(shared), Arc::clone(held));
     tokio::spawn(async move {
         let body = |stream| Body::new(Received::new(stream, Arc::clone(&held)));
         let request = request.map(body);
-        let response = if request.uri().path() == ADMIT_STREAM && is_grpc(&request) {
-            stream::admit(Arc::clone(&shared), request).await
-        } else {
-            let answered: Result<_, Infallible> = shared.routes.clone().call(request).await;
-            answered.unwrap_or_else(|never| match never {})
+        let answered = answer(&shared, request);
+        // A call that the peer gives up must not go on: its stream does not count any more.
+        let response = tokio::select! {
+            biased;
+            response = answered => response,
+            _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
         };
         // Whether the peer took it all is the peer's affair.
         let _ = send(response, respond, &shared).await;
         drop(held);
     });
+}
+
+async fn answer(shared: &Arc<Shared>, request: Request<Body>) -> Response<Body> {
+    if request.uri().path() == ADMIT_STREAM && is_grpc(&request) {
+        return stream::admit(Arc::clone(shared), request).await;
+    }
+    let answered: Result<_, Infallible> = shared.routes.clone().call(request).await;
+    answered.unwrap_or_else(|never| match never {})
+}
+
+/// Sends a long answer of a short call as fast as the peer takes it. What waits counts to what the connection holds.
+pub(super) fn send_answer(
+    shared: &Arc<Shared>,
+    held: &Arc<Held>,
+    mut stream: SendStream<Bytes>,
+    frame: Bytes,
+) {
+    let (unread, bytes) = (shared.limits.unread, frame.len());
+    if held.fetch_add(bytes, Ordering::Relaxed) + bytes > HELD_BYTES_MAX {
+        held.fetch_sub(bytes, Ordering::Relaxed);
+        let mut trailers = HeaderMap::new();
+        // Only a message that is no header could be refused.
+        let _ = unread_too_much().add_header(&mut trailers);
+        let _ = stream.send_trailers(trailers);
+        return;
+    }
+    let held = Arc::clone(held);
+    tokio::spawn(async move {
+        if send_data(&mut stream, frame, unread).await.is_ok() {
+            let _ = stream.send_trailers(fine());
+        }
+        held.fetch_sub(bytes, Ordering::Relaxed);
+    });
+}
+
+fn unread_too_much() -> Status {
+    Status::resource_exhausted(
+        "too many answers wait to be read: it was decided, read the answers and ask again",
+    )
 }
 
 /// Sends a response as fast as the peer takes it, until it gives up, or reads nothing for too long.

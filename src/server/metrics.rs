@@ -142,7 +142,7 @@ impl Source {
             .take(APPS_MAX)
             .filter_map(|id| {
                 let usage = self.gateway.app_usage(*id, now)?;
-                Some((id.to_string(), usage, self.gateway.entitlements(*id)?))
+                Some((id.to_string(), usage, self.gateway.entitlements(*id, now)?))
             })
             .collect();
         let help = "What counts to a limit of a whole app; of the first 1,000 apps";
