@@ -10,7 +10,8 @@ use super::gate::{
     ADMIT, ADMIT_BATCH, ADMIT_STREAM, Gate, PATIENT, ask, batch, framed, join, register,
 };
 use super::raw::{
-    DATA, GOAWAY, INITIAL_WINDOW_SIZE, PING, Peer, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+    DATA, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW_SIZE, PING, Peer, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -123,6 +124,33 @@ fn answers_that_are_not_read_end_their_stream() {
     peer.call(7, ADMIT, &admit()).expect("it reads");
     peer.until(|frame| frame.kind == DATA && frame.stream == 7)
         .expect("an answer");
+}
+
+/// Calls of one long answer that nobody reads: what waits is bounded by the connection's 4 MiB, and not for ever.
+#[test]
+fn long_answers_that_are_not_read_are_few_and_end() {
+    let gate = Gate::with(|setup| setup.settings.connections.unread = 5 * SECOND);
+    let mut peer = Peer::with(gate.grpc, &[(INITIAL_WINDOW_SIZE, 0)]);
+    // As much as fits into a frame; each answer has some 30 KB.
+    let one = denied(800);
+    let calls = 200;
+    for stream in (1..).step_by(2).take(calls) {
+        peer.call(stream, ADMIT_BATCH, &one).expect("it reads");
+    }
+    let (mut refused, mut reset) = (0, 0);
+    while refused + reset < calls {
+        let ended = peer.until(|frame| match frame.kind {
+            HEADERS => frame.flags & END_STREAM != 0,
+            kind => kind == RST_STREAM,
+        });
+        match ended.expect("the connection goes on").kind {
+            HEADERS => refused += 1,
+            _ => reset += 1,
+        }
+    }
+    assert!(refused > 0, "none is refused for what waits");
+    assert!(reset > 0, "none waits and is given up");
+    assert_serves(&gate);
 }
 
 /// What is not answered is not taken either: a peer that sends and never reads is stopped by its own window.
