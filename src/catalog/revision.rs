@@ -22,10 +22,10 @@ impl fmt::Write for Fingerprint {
 impl Catalog {
     /// The revision: 16 hexadecimal digits.
     pub fn revision(&self) -> String {
-        let mut print = Fingerprint(0xcbf2_9ce4_8422_2325);
+        let mut hash = Fingerprint(0xcbf2_9ce4_8422_2325);
         // Writing into the fingerprint never fails.
-        let _ = self.write_prices(&mut print);
-        format!("{:016x}", print.0)
+        let _ = self.write_prices(&mut hash);
+        format!("{:016x}", hash.0)
     }
 
     /// Everything that a bill depends on, one piece a line.

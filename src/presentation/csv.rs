@@ -35,7 +35,10 @@ pub fn csv(bills: &[Bill], catalog: &Catalog) -> String {
             let start = start(&line.app, &line.item.name());
             row(
                 &mut text,
-                start.iter().chain(&sums).chain(&end(because(line))),
+                start
+                    .iter()
+                    .chain(&sums)
+                    .chain(&end(because(line, catalog))),
             );
         }
         for free in &bill.free {

@@ -50,7 +50,7 @@ fn sheet(page: &mut String, bill: &Bill, catalog: &Catalog, revision: &str, zone
              <th class=\"n\">Unit price</th><th class=\"n\">Amount</th></tr></thead>\n<tbody>\n",
         );
         for it in &bill.lines {
-            line(page, it);
+            line(page, it, catalog);
         }
         let _ = write!(
             page,
@@ -76,10 +76,10 @@ fn sheet(page: &mut String, bill: &Bill, catalog: &Catalog, revision: &str, zone
     );
 }
 
-fn line(page: &mut String, line: &Line) {
+fn line(page: &mut String, line: &Line, catalog: &Catalog) {
     let (app, item) = (line.app, line.item.title());
     let (quantity, unit_price, amount) = (line.quantity, line.unit_price, line.amount);
-    let because = escaped(&because(line));
+    let because = escaped(&because(line, catalog));
     let _ = writeln!(
         page,
         "<tr><td>{app}</td><td>{item}<small>{because}</small></td><td class=\"n\">{quantity}</td>\

@@ -68,7 +68,11 @@ impl<'a> BillJson<'a> {
             month: bill.month.to_string(),
             pushed: bill.pushed.map(|day| day.to_string()),
             total: bill.total.to_string(),
-            lines: bill.lines.iter().map(|it| line(it, detail)).collect(),
+            lines: bill
+                .lines
+                .iter()
+                .map(|it| line(it, catalog, detail))
+                .collect(),
             more: match detail {
                 Detail::Plain => None,
                 Detail::Full => Some(more()),
@@ -77,7 +81,7 @@ impl<'a> BillJson<'a> {
     }
 }
 
-fn line(line: &Line, detail: Detail) -> LineJson {
+fn line(line: &Line, catalog: &Catalog, detail: Detail) -> LineJson {
     LineJson {
         app: line.app.get(),
         item: line.item.name(),
@@ -86,7 +90,7 @@ fn line(line: &Line, detail: Detail) -> LineJson {
         amount: line.amount.to_string(),
         because: match detail {
             Detail::Plain => None,
-            Detail::Full => Some(because(line)),
+            Detail::Full => Some(because(line, catalog)),
         },
     }
 }

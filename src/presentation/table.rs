@@ -26,7 +26,7 @@ pub fn table(bills: &[Bill], catalog: &Catalog) -> String {
         // Writing to a text never fails.
         let _ = writeln!(text, "{account} {month}: {total} {currency}, {pushed}");
         if !(bill.lines.is_empty() && bill.free.is_empty()) {
-            let _ = writeln!(text, "{}", lines(bill));
+            let _ = writeln!(text, "{}", lines(bill, catalog));
         }
         text.push('\n');
     }
@@ -36,7 +36,7 @@ pub fn table(bills: &[Bill], catalog: &Catalog) -> String {
     text
 }
 
-fn lines(bill: &Bill) -> String {
+fn lines(bill: &Bill, catalog: &Catalog) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
     table.set_header(["app", "item", "quantity", "unit price", "amount", "because"]);
@@ -47,7 +47,7 @@ fn lines(bill: &Bill) -> String {
             line.quantity.to_string(),
             line.unit_price.to_string(),
             line.amount.to_string(),
-            because(line),
+            because(line, catalog),
         ]);
     }
     for free in &bill.free {

@@ -1,10 +1,12 @@
 //! The words of a bill: why a line is what it is, and why something is free.
 
+use crate::catalog::Catalog;
 use crate::rating::{Basis, FreeReason, Line};
 
 /// What a line's quantity was made from.
-pub(super) fn because(line: &Line) -> String {
+pub(super) fn because(line: &Line, catalog: &Catalog) -> String {
     match line.basis {
+        Basis::Plan(edition) => format!("{}, calendar month", catalog.edition(edition).title),
         Basis::Month => "calendar month".into(),
         Basis::Peak { peak, free, block } => {
             format!("peak {peak}, {free} free, blocks of {block}")

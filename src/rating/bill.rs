@@ -3,7 +3,7 @@
 //! Invariant: no line is nothing; the total is the sum of the lines, which alone are rounded. Absent on purpose: how a bill comes
 //! about, and how it looks.
 
-use crate::catalog::AddOn;
+use crate::catalog::{AddOn, EditionId};
 use crate::id::{AccountId, SdkAppId};
 use crate::money::{Money, Quantity};
 use crate::time::{Day, Month};
@@ -55,7 +55,9 @@ impl Item {
 /// What a line's quantity was made from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Basis {
-    /// One calendar month, whatever its length (RULES B30).
+    /// One calendar month on an edition, whatever its length (RULES B30).
+    Plan(EditionId),
+    /// One calendar month (RULES B30).
     Month,
     /// Started blocks above the free quota, by the month's peak (RULES B22, B23).
     Peak {

@@ -189,7 +189,8 @@ impl Books {
                 Some(_) | None => &app.subscription,
             };
             let rated = self.rate(*id, subscription, &app.usage, month);
-            lines.extend(rated.lines);
+            let rounds_to_something = |line: &Line| !line.amount.is_zero();
+            lines.extend(rated.lines.into_iter().filter(rounds_to_something));
             free.extend(rated.free);
             for (late, billed) in &app.late {
                 let now = self.rate(*id, subscription, &app.usage, *late).lines;

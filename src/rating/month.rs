@@ -6,7 +6,7 @@
 
 use super::bill::{Basis, Free, FreeReason, Item, Line};
 use super::usage::{Days, Usage};
-use crate::catalog::{AddOn, Blocks, Catalog, FreeActivationMonth};
+use crate::catalog::{AddOn, Blocks, Catalog, EditionId, FreeActivationMonth};
 use crate::id::SdkAppId;
 use crate::money::{Money, Quantity};
 use crate::subscription::{Charge, Subscription, price};
@@ -15,7 +15,7 @@ use crate::time::{Month, Timestamp, Zone};
 /// What an app owes for a month, and what it had for nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AppMonth {
-    /// In the order of the items; none is nothing.
+    /// In the order of the items. A quantity that rounds to nothing is among them.
     pub lines: Vec<Line>,
     /// In the order of the items.
     pub free: Vec<Free>,
@@ -73,7 +73,8 @@ struct Rated<'a> {
 impl Rated<'_> {
     fn line(&mut self, item: Item, unit_price: Money, quantity: Quantity, basis: Basis) {
         let amount = Money::of_line(unit_price, quantity);
-        if !amount.is_zero() {
+        // What rounds to nothing is no line of a bill, but its quantity counts when more of it arrives late.
+        if !unit_price.is_zero() && !quantity.is_zero() {
             self.made.lines.push(Line {
                 app: self.app,
                 item,
@@ -95,13 +96,10 @@ impl Rated<'_> {
     fn plan(&mut self) {
         let first = self.subscription.before(self.from);
         let first = first.filter(|phase| phase.exists);
-        let fee = first.map_or(Money::ZERO, |phase| {
-            self.catalog.edition(phase.edition).monthly_price
-        });
-        if !fee.is_zero() {
-            return match first.and_then(|phase| phase.prepaid_until) {
+        if let Some(phase) = first.filter(|phase| !self.fee(phase.edition).is_zero()) {
+            return match phase.prepaid_until {
                 Some(until) => self.free(Item::Plan, FreeReason::Prepaid { until }),
-                None => self.line(Item::Plan, fee, Quantity::ONE, Basis::Month),
+                None => self.plan_line(phase.edition),
             };
         }
         let Some(activation) = self.subscription.activation(self.from, self.to) else {
@@ -120,9 +118,17 @@ impl Rated<'_> {
         if is_free {
             self.free(Item::Plan, FreeReason::ActivationMonth { number });
         } else {
-            let fee = self.catalog.edition(edition).monthly_price;
-            self.line(Item::Plan, fee, Quantity::ONE, Basis::Month);
+            self.plan_line(edition);
         }
+    }
+
+    fn fee(&self, edition: EditionId) -> Money {
+        self.catalog.edition(edition).monthly_price
+    }
+
+    fn plan_line(&mut self, edition: EditionId) {
+        let (fee, basis) = (self.fee(edition), Basis::Plan(edition));
+        self.line(Item::Plan, fee, Quantity::ONE, basis);
     }
 
     /// Usage above the free quota, by the highest day on which a paid edition was on at any instant (RULES B21 to B23, B29).
