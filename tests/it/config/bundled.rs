@@ -1,7 +1,7 @@
 //! The bundled files say what the rules say.
 
-use quotagate::catalog::{AddOn, Blocks, LimitName, Reason};
-use quotagate::config::{builtin, read_policy};
+use quotagate::catalog::{AddOn, Blocks, FreeActivationMonth, LimitName, Reason};
+use quotagate::config::{builtin, read_catalog, read_policy};
 use quotagate::entitlement::{Budgets, Policy};
 use quotagate::money::Money;
 
@@ -48,6 +48,26 @@ fn bundled_editions_say_what_the_rules_say() {
         assert_eq!(&*edition.title, title);
         assert_eq!(edition.monthly_price, money(price), "{title}");
         assert_eq!(edition.history_days, days, "{title}");
+    }
+}
+
+/// RULES B5: literal unless the file says otherwise.
+#[test]
+fn activation_months_are_free_as_the_file_says() {
+    for (key, expected) in [
+        ("", FreeActivationMonth::Every),
+        (
+            "free_activation_month = \"every\"",
+            FreeActivationMonth::Every,
+        ),
+        (
+            "free_activation_month = \"first\"",
+            FreeActivationMonth::First,
+        ),
+    ] {
+        let text = super::CATALOG.replace("free_activation_month = \"every\"", key);
+        let catalog = read_catalog("c", &text).expect("a valid catalog");
+        assert_eq!(catalog.free_activation_month, expected, "{key}");
     }
 }
 
