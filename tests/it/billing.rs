@@ -12,5 +12,6 @@ mod preview;
 mod properties;
 mod reading;
 mod script;
+mod seed;
 mod switches;
 mod worked;

@@ -12,7 +12,7 @@ fn money(text: &str) -> Money {
     Money::parse(text).expect("valid amount")
 }
 
-/// RULES 6.1 and 6.2, row by row.
+/// RULES 6.1 and 6.2, row by row: rules 3 and 5, 7 to 12, 14 to 17.
 #[test]
 fn bundled_editions_say_what_the_rules_say() {
     let catalog = builtin().catalog;
@@ -71,7 +71,7 @@ fn activation_months_are_free_as_the_file_says() {
     }
 }
 
-/// RULES 6.4.
+/// RULES 6.2, rules 18 and 19; 6.4, rules 25 to 29.
 #[test]
 fn bundled_overage_is_paid_by_blocks_on_paid_editions() {
     let catalog = builtin().catalog;
