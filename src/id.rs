@@ -1,10 +1,11 @@
-//! Identifiers of apps, users and groups, and their keyed hash.
+//! Identifiers of accounts, apps, users and groups, and the keyed hash of users' and groups'.
 //!
 //! Invariant: an id that exists is valid; it is checked once, where it enters.
 //! Absent on purpose: storage. Facts hold an id's [`Key`], never its text.
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use siphasher::sip128::SipHasher13;
 
@@ -14,6 +15,10 @@ pub const ID_BYTES_MAX: usize = 128;
 /// An application of the IM service; every limit belongs to one (RULES 6.1, rule 4). Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SdkAppId(NonZeroU32);
+
+/// An account, which pays for its apps: UTF-8 of 1 to [`ID_BYTES_MAX`] bytes, compared byte by byte.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(Arc<str>);
 
 /// A user's id: UTF-8 of 1 to [`ID_BYTES_MAX`] bytes, compared byte by byte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +62,18 @@ fn checked(text: &str) -> Result<&str, IdError> {
         0 => Err(IdError::Empty),
         1..=ID_BYTES_MAX => Ok(text),
         bytes => Err(IdError::TooLong { bytes }),
+    }
+}
+
+impl AccountId {
+    /// An id from its text.
+    pub fn new(text: &str) -> Result<Self, IdError> {
+        checked(text).map(|text| Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -164,7 +181,7 @@ macro_rules! shown {
         }
     )*};
 }
-shown!(SdkAppId, UserId<'_>, GroupId<'_>);
+shown!(AccountId, SdkAppId, UserId<'_>, GroupId<'_>);
 
 impl fmt::Debug for IdKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

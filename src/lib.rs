@@ -41,6 +41,9 @@ pub mod admission;
 #[cfg(feature = "server")]
 pub mod metering;
 
+#[cfg(feature = "server")]
+pub mod rating;
+
 // State.
 
 #[cfg(feature = "server")]
@@ -70,6 +73,12 @@ pub mod config;
 
 #[cfg(feature = "server")]
 pub mod trace;
+
+#[cfg(feature = "server")]
+pub mod presentation;
+
+#[cfg(feature = "server")]
+pub mod simulate;
 
 #[cfg(feature = "server")]
 pub mod reload;

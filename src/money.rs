@@ -1,15 +1,26 @@
-//! Amounts of money: exact decimals, never floats.
+//! Amounts of money and exact quantities: decimals, never floats.
 //!
-//! Invariant: an amount is not negative and has at most four decimals (a ten-thousandth of the currency's unit).
-//! Absent on purpose: the currency, which is the catalog's, and rounding, which belongs to a bill's line.
+//! Invariant: an amount is not negative and has at most four decimals (a ten-thousandth of the currency's unit); a quantity is
+//! not negative. Only [`Money::of_line`] rounds. Absent on purpose: the currency, which is the catalog's.
 
 use std::fmt;
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 /// An amount in the catalog's currency.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Money(Decimal);
+
+/// How much of something is billed: a number of blocks or months, or megabits per second and days.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Quantity(Decimal);
+
+/// Why a text is no quantity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" is no quantity: write a decimal like \"12.5\", not negative, with at most six decimals, below 1,000,000"
+)]
+pub struct QuantityError(String);
 
 /// Why a text is no amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +45,20 @@ impl Money {
         }
     }
 
+    /// What a line of a bill comes to: the price of that many, rounded once, half up, to the cent (RULES B40, trap 7).
+    ///
+    /// Prices have at most 13 digits and quantities of a line at most 14, so the product is exact before it is rounded.
+    #[must_use]
+    pub fn of_line(price: Self, quantity: Quantity) -> Self {
+        let exact = price.0.saturating_mul(quantity.0);
+        Self(exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+    }
+
+    /// Whether it is nothing.
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+
     /// The sum. Amounts are bounded far below what a decimal holds.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -54,9 +79,84 @@ impl fmt::Display for Money {
     }
 }
 
+impl Quantity {
+    /// None.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+    /// One.
+    pub const ONE: Self = Self(Decimal::ONE);
+
+    /// A whole number of something.
+    pub fn whole(count: u64) -> Self {
+        Self(Decimal::from(count))
+    }
+
+    /// Reads a plain decimal like `12.5`.
+    pub fn parse(text: &str) -> Result<Self, QuantityError> {
+        let fault = || QuantityError(text.to_owned());
+        let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let quantity: Decimal = text.parse().map_err(|_| fault())?;
+        if plain && quantity.scale() <= 6 && quantity < Decimal::from(1_000_000) {
+            Ok(Self(quantity))
+        } else {
+            Err(fault())
+        }
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// What is left after taking `other` away; nothing if it is more.
+    #[must_use]
+    pub fn minus_or_zero(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0).max(Decimal::ZERO))
+    }
+
+    /// Whether it is nothing.
+    pub fn is_zero(self) -> bool {
+        self.0.is_zero()
+    }
+}
+
+/// The shortest decimal: `1`, `37.5`.
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.normalize().fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// RULES B40, C21, trap 7: one rounding, half up, per line.
+    #[test]
+    fn lines_are_rounded_once_half_up() {
+        for (price, quantity, amount) in [
+            ("0.69", "37.5", "25.88"),
+            ("0.69", "12.5", "8.63"),
+            ("149.99", "123", "18448.77"),
+            ("0.6875", "310", "213.13"),
+            ("0.01", "0.4999", "0.00"),
+            ("0.01", "0.5", "0.01"),
+        ] {
+            let price = Money::parse(price).expect("valid");
+            let quantity = Quantity::parse(quantity).expect("valid");
+            assert_eq!(Money::of_line(price, quantity).to_string(), amount);
+        }
+    }
+
+    #[test]
+    fn quantities_show_the_shortest_decimal() {
+        for (text, shown) in [("1", "1"), ("37.50", "37.5"), ("310.0", "310"), ("0", "0")] {
+            assert_eq!(Quantity::parse(text).expect("valid").to_string(), shown);
+        }
+        for text in ["", "-1", "1e3", "+1", "1.2345678", "1000000", ".", "many"] {
+            assert!(Quantity::parse(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn amounts_are_exact_and_show_at_least_cents() {

@@ -35,6 +35,9 @@ pub enum TimeError {
     /// Outside of the range of [`Timestamp`].
     #[error("{0} is outside of the years 1970 to 2148")]
     OutOfRange(String),
+    /// Not a calendar day.
+    #[error("\"{0}\" is no day: write it like 2026-03-01")]
+    NoDay(String),
     /// Not an offset like `+08:00`, or beyond 18 hours.
     #[error("\"{0}\" is no zone: write a fixed offset like +08:00, at most 18 hours from UTC")]
     Zone(String),
@@ -174,10 +177,45 @@ impl Day {
         self.0
     }
 
+    /// Reads a calendar day like `2026-03-01`, from 1970 to 2148.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let fault = || TimeError::NoDay(text.to_owned());
+        let number = |range: std::ops::Range<usize>, after: Option<u8>| -> Option<i16> {
+            let is_after = text.as_bytes().get(range.end).copied() == after;
+            let part = text.get(range)?;
+            let plain = is_after && part.bytes().all(|b| b.is_ascii_digit());
+            plain.then(|| part.parse().ok()).flatten()
+        };
+        let parts = (
+            number(0..4, Some(b'-')),
+            number(5..7, Some(b'-')),
+            number(8..10, None),
+        );
+        let (Some(year), Some(month), Some(day)) = parts else {
+            return Err(fault());
+        };
+        let part = |number: i16| i8::try_from(number).map_err(|_| fault());
+        let date = jiff::civil::Date::new(year, part(month)?, part(day)?).map_err(|_| fault())?;
+        let since = date - jiff::civil::date(1970, 1, 1);
+        let held = u16::try_from(since.get_days()).map(Self);
+        let held = held.map_err(|_| TimeError::OutOfRange(text.to_owned()))?;
+        if i64::from(held.0) * DAY_MS < Timestamp::MAX.0 {
+            Ok(held)
+        } else {
+            Err(TimeError::OutOfRange(text.to_owned()))
+        }
+    }
+
     /// The day after.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+
+    /// The day that is `days` later.
+    #[must_use]
+    pub const fn plus(self, days: u16) -> Self {
+        Self(self.0.saturating_add(days))
     }
 
     fn date(self) -> jiff::civil::Date {
@@ -200,6 +238,14 @@ impl fmt::Display for Day {
 }
 
 impl Month {
+    /// The first day of the month.
+    pub fn first_day(self) -> Day {
+        let year = i16::try_from(1970 + self.0 / 12).unwrap_or(i16::MAX);
+        let month = i8::try_from(self.0 % 12 + 1).unwrap_or(1);
+        let since = jiff::civil::date(year.min(9_999), month, 1) - jiff::civil::date(1970, 1, 1);
+        Day(u16::try_from(since.get_days()).unwrap_or(u16::MAX))
+    }
+
     /// The month after.
     #[must_use]
     pub const fn next(self) -> Self {
@@ -248,6 +294,37 @@ mod tests {
         let start = zone.start(zone.day(at("2026-04-01T00:00:00Z")));
         assert_eq!(start, at("2026-03-31T16:00:00Z"));
         assert_eq!(zone.show(start), "2026-04-01T00:00:00+08:00");
+    }
+
+    #[test]
+    fn days_are_read_and_months_begin() {
+        for text in [
+            "1970-01-01",
+            "2026-02-28",
+            "2028-02-29",
+            "2100-12-31",
+            "2148-12-29",
+        ] {
+            let day = Day::parse(text).expect("a day");
+            assert_eq!(day.to_string(), text);
+            let first = day.month().first_day();
+            assert_eq!(first.to_string(), format!("{}-01", &text[..7]));
+            assert_eq!(first.month(), day.month());
+        }
+        for text in [
+            "",
+            "2026-02-29",
+            "2026-2-1",
+            "2026-02-1x",
+            "20260201",
+            "2026-02-011",
+            "+026-02-01",
+            "1969-12-31",
+            "2148-12-31",
+            "2026-02-01T00:00:00Z",
+        ] {
+            assert!(Day::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

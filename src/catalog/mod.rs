@@ -6,6 +6,7 @@
 mod group_type;
 mod limit;
 mod reason;
+mod revision;
 
 pub use group_type::{GROUP_TYPES_MAX, GroupType, GroupTypeId};
 pub use limit::{Bound, LimitName, PerLimit};
@@ -133,11 +134,36 @@ pub struct Tier {
     pub price: Money,
 }
 
+/// Which activations of a paid edition have their month free of the plan's fee (RULES B5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum FreeActivationMonth {
+    /// Each one, as the purchase guide says.
+    #[default]
+    Every,
+    /// An app's first; the month of each later one costs the plan's fee.
+    First,
+}
+
+impl FreeActivationMonth {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Every, Self::First];
+
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Every => "every",
+            Self::First => "first",
+        }
+    }
+}
+
 /// What is sold and what it allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Catalog {
     /// The currency of every price, like `USD`.
     pub currency: Box<str>,
+    /// Which activations have their month free; every one unless the file says otherwise (B5).
+    pub free_activation_month: FreeActivationMonth,
     editions: Vec<Edition>,
     tiers: Vec<Tier>,
     types: [Option<GroupType>; GROUP_TYPES_MAX],
@@ -177,6 +203,7 @@ impl Catalog {
         types.get(assumed.place())?.as_ref()?;
         Some(Self {
             currency,
+            free_activation_month: FreeActivationMonth::default(),
             editions,
             tiers,
             types,

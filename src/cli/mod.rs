@@ -14,19 +14,21 @@ mod remote;
 mod remote_replay;
 mod replay;
 mod serve;
+mod simulate;
 mod table;
 mod usage;
 mod verdict;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
-use crate::config::Fault;
+use crate::config::{self, Fault, Loaded};
 
 /// What was asked for may not happen.
 const DENIED: u8 = 1;
@@ -48,6 +50,7 @@ Examples:
   quotagate usage 1400000001
   quotagate config check
   quotagate replay tests/data/nashville.ndjson.gz --edition pro
+  quotagate simulate tests/data/scenario-2.ndjson
 
 Exit status:
   0  done, or allowed
@@ -75,6 +78,7 @@ enum Command {
     Reload(reload::Arguments),
     Replay(replay::Arguments),
     Load(load::Arguments),
+    Simulate(simulate::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -95,6 +99,7 @@ pub fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Config(ConfigCommand::Check(arguments)) => config_check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::App(command) => app::run(&command),
@@ -116,6 +121,14 @@ fn runtime() -> anyhow::Result<Runtime> {
         .enable_all()
         .build()
         .context("cannot start a runtime")
+}
+
+/// The catalog and limits of a directory, or those built in.
+fn configuration(dir: Option<&Path>) -> anyhow::Result<Loaded> {
+    let Some(dir) = dir else {
+        return Ok(config::builtin());
+    };
+    config::load_dir(dir).map_err(|faults| anyhow::anyhow!(faults_in(dir.display(), &faults)))
 }
 
 /// Every fault of configuration files, for people.

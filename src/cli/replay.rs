@@ -1,7 +1,7 @@
 //! `replay`: a trace through a gateway in this process or a running one, and what came of it.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::app::app_id;
-use super::{faults_in, print, remote_replay, runtime, table};
+use super::{configuration, print, remote_replay, runtime, table};
 use crate::catalog::{Bound, LimitName};
 use crate::clock::Stopwatch;
-use crate::config::{self, Loaded};
+use crate::config::Loaded;
 use crate::entitlement::{Policy, Rule, Setting, Target, Terms, Topic};
 use crate::id::SdkAppId;
 use crate::time::{Timestamp, Zone};
@@ -133,13 +133,6 @@ fn replay_here(arguments: &Arguments, reader: &mut Reader) -> anyhow::Result<Rep
     let edition =
         edition.unwrap_or_else(|| &terms.catalog.edition(terms.catalog.first_edition()).name);
     Ok(trace::replay(reader, &terms, app, edition)?)
-}
-
-fn configuration(dir: Option<&Path>) -> anyhow::Result<Loaded> {
-    let Some(dir) = dir else {
-        return Ok(config::builtin());
-    };
-    config::load_dir(dir).map_err(|faults| anyhow::anyhow!(faults_in(dir.display(), &faults)))
 }
 
 fn limit_and_bound(text: &str) -> Result<(LimitName, Bound), String> {

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{
-    Blocks, Bound, Catalog, Edition, LimitName, Overage, PerLimit, Reason, ReasonCodes,
+    Blocks, Bound, Catalog, Edition, FreeActivationMonth, LimitName, Overage, PerLimit, Reason,
+    ReasonCodes,
 };
 
 use super::add_ons::tiers;
 use super::document::{Section, Value};
 use super::group_types::{assumed_type, group_types};
-use super::values::{bound, count, named_once, number, price};
+use super::values::{bound, count, named_once, number, one_of, price};
 
 /// Most editions that a catalog may have.
 const EDITIONS_MAX: usize = 255;
@@ -22,6 +23,10 @@ pub(super) const HISTORY_DAYS_MAX: u64 = 3600;
 /// Reads the whole file. Nothing, or an incomplete catalog, only when a fault is recorded.
 pub(super) fn catalog(root: &Section<'_>) -> Option<Catalog> {
     let currency = root.required("currency", currency);
+    let every = FreeActivationMonth::default();
+    let free_activation_month = root.optional("free_activation_month", every, |value| {
+        one_of(value, &FreeActivationMonth::ALL, FreeActivationMonth::name)
+    });
     let editions = root.required("editions", editions);
     let tiers = root.optional("add_ons", Vec::new(), |value| {
         value.table("[add_ons]", |section| {
@@ -34,14 +39,16 @@ pub(super) fn catalog(root: &Section<'_>) -> Option<Catalog> {
     });
     let codes = root.required("codes", |value| value.table("[codes]", codes));
     let editions = editions?.into_iter().map(|draft| draft.edition);
-    Catalog::new(
+    let mut catalog = Catalog::new(
         currency?.into(),
         editions.collect::<Option<_>>()?,
         tiers?,
         types?,
         assumed?,
         codes?,
-    )
+    )?;
+    catalog.free_activation_month = free_activation_month?;
+    Some(catalog)
 }
 
 fn currency(value: Value<'_>) -> Option<&str> {

@@ -37,7 +37,7 @@ pub struct Entry<W> {
 impl<'a> Line<'a> {
     /// Reads the fields of a line.
     pub(super) fn read(file: &'a str, number: u64, bytes: &'a [u8]) -> Result<Self, TraceError> {
-        let fields = Fields::read(bytes).map_err(|fault| fault.on(file, number))?;
+        let fields = fields(bytes).map_err(|fault: Fault| fault.on(file, number))?;
         Ok(Self {
             file,
             number,
@@ -94,32 +94,35 @@ struct Fields<'a> {
 /// A text that is borrowed where it can be: an `Option` of a plain `Cow` never is.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// A field that is there has a value; `null` is none.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
-impl<'a> Fields<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
-        let text = std::str::from_utf8(bytes);
-        let text = text.map_err(|error| Fault::NotUtf8(error.valid_up_to() + 1))?;
-        // The parser would take an array, too, for the fields in their order.
-        if !text.trim_start().starts_with('{') {
-            return Err(Fault::NotAnObject);
-        }
-        serde_json::from_str(text).map_err(|error| {
-            let said = error.to_string();
-            // The parser counts lines of its own, and it sees only one.
-            let problem = said
-                .split_once(" at line ")
-                .map_or(&*said, |(what, _)| what);
-            let (problem, column) = (problem.into(), error.column());
-            Fault::Json { problem, column }
-        })
+/// Reads the fields of a line, which is one JSON object.
+pub(crate) fn fields<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Fault> {
+    let text = std::str::from_utf8(bytes);
+    let text = text.map_err(|error| Fault::NotUtf8(error.valid_up_to() + 1))?;
+    // The parser would take an array, too, for the fields in their order.
+    if !text.trim_start().starts_with('{') {
+        return Err(Fault::NotAnObject);
     }
+    serde_json::from_str(text).map_err(|error| {
+        let said = error.to_string();
+        // The parser counts lines of its own, and it sees only one.
+        let problem = said
+            .split_once(" at line ")
+            .map_or(&*said, |(what, _)| what);
+        let (problem, column) = (problem.into(), error.column());
+        Fault::Json { problem, column }
+    })
+}
 
+impl Fields<'_> {
     fn said(&self) -> Result<Entry<Said<'_>>, Fault> {
         let at = Timestamp::parse(&self.at.0).map_err(Fault::Time)?;
         let op = &*self.op.0;

@@ -12,6 +12,7 @@ mod said;
 
 pub use fault::{Fault, TraceError};
 pub use line::{Entry, Line};
+pub(crate) use line::{Text, fields, present};
 pub use reader::{LINE_BYTES_MAX, Reader};
 pub use replay::{ReplayError, replay};
 pub use report::{MonthPeaks, Report, Tally, Usage, Verdicts};

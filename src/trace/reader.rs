@@ -51,6 +51,25 @@ impl Reader {
 
     /// The next line; nothing at the end. Empty lines may stand there, and nowhere else.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, TraceError> {
+        if !self.advance()? {
+            return Ok(None);
+        }
+        Line::read(&self.file, self.number, &self.buffer).map(Some)
+    }
+
+    /// The next line as it stands, with its number from 1; nothing at the end.
+    pub(crate) fn next_bytes(&mut self) -> Result<Option<(u64, &[u8])>, TraceError> {
+        let is_there = self.advance()?;
+        Ok(is_there.then_some((self.number, &*self.buffer)))
+    }
+
+    /// The file, as it was named.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Puts the next line that is not empty into the buffer; false at the end.
+    fn advance(&mut self) -> Result<bool, TraceError> {
         let mut empty = None;
         while self.fill()? {
             if self.buffer.trim_ascii().is_empty() {
@@ -60,9 +79,9 @@ impl Reader {
             if let Some(number) = empty {
                 return Err(Fault::Empty.on(&self.file, number));
             }
-            return Line::read(&self.file, self.number, &self.buffer).map(Some);
+            return Ok(true);
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Puts the next line into the buffer; false at the end.

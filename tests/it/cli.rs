@@ -1,6 +1,7 @@
 //! The program as a user runs it: what it prints, where, and its exit status.
 
 mod faults;
+mod simulate;
 
 use std::fs;
 use std::io::Read as _;
@@ -62,6 +63,7 @@ fn help_teaches() {
         "reload",
         "config",
         "replay",
+        "simulate",
         "Examples:",
         "Exit status:",
     ] {

@@ -10,6 +10,7 @@
     reason = "tests are named after what they show"
 )]
 
+mod billing;
 mod churn;
 mod cli;
 mod client;

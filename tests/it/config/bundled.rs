@@ -1,7 +1,7 @@
 //! The bundled files say what the rules say.
 
-use quotagate::catalog::{AddOn, Blocks, LimitName, Reason};
-use quotagate::config::{builtin, read_policy};
+use quotagate::catalog::{AddOn, Blocks, FreeActivationMonth, LimitName, Reason};
+use quotagate::config::{builtin, read_catalog, read_policy};
 use quotagate::entitlement::{Budgets, Policy};
 use quotagate::money::Money;
 
@@ -12,7 +12,7 @@ fn money(text: &str) -> Money {
     Money::parse(text).expect("valid amount")
 }
 
-/// RULES 6.1 and 6.2, row by row.
+/// RULES 6.1 and 6.2, row by row: rules 3 and 5, 7 to 12, 14 to 17.
 #[test]
 fn bundled_editions_say_what_the_rules_say() {
     let catalog = builtin().catalog;
@@ -51,7 +51,27 @@ fn bundled_editions_say_what_the_rules_say() {
     }
 }
 
-/// RULES 6.4.
+/// RULES B5: literal unless the file says otherwise.
+#[test]
+fn activation_months_are_free_as_the_file_says() {
+    for (key, expected) in [
+        ("", FreeActivationMonth::Every),
+        (
+            "free_activation_month = \"every\"",
+            FreeActivationMonth::Every,
+        ),
+        (
+            "free_activation_month = \"first\"",
+            FreeActivationMonth::First,
+        ),
+    ] {
+        let text = super::CATALOG.replace("free_activation_month = \"every\"", key);
+        let catalog = read_catalog("c", &text).expect("a valid catalog");
+        assert_eq!(catalog.free_activation_month, expected, "{key}");
+    }
+}
+
+/// RULES 6.2, rules 18 and 19; 6.4, rules 25 to 29.
 #[test]
 fn bundled_overage_is_paid_by_blocks_on_paid_editions() {
     let catalog = builtin().catalog;

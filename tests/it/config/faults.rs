@@ -34,6 +34,9 @@ currency = "USD"\n => (nothing)
 currency => curency
 1:1: the catalog has no key "curency"; did you mean `currency`?
 
+currency = "USD"\n => currency = "USD"\nfree_activation_month = "never"\n
+2:25: `free_activation_month` cannot be "never"; did you mean `every`?
+
 "Public"\n\n => "Pubic"\n\n
 2:22: there is no group type "Pubic"; did you mean `Public`?
 

@@ -5,7 +5,7 @@ use super::rust::{Named, paths};
 
 /// The layers without I/O, a runtime or formats: what they do follows from their arguments.
 pub const PURE: &str =
-    "operation id time money catalog subscription entitlement admission metering";
+    "operation id time money catalog subscription entitlement admission metering rating";
 
 /// What a pure layer may not name.
 const IMPURE: &str = "std::fs std::net std::io std::process std::env std::thread std::sync::atomic tokio parking_lot \
@@ -18,7 +18,7 @@ const CLOCKS: &str =
 const EDGES: [(&str, &str); 3] = [
     (
         "serde serde_json toml clap comfy_table indicatif",
-        "config trace cli",
+        "config trace presentation simulate cli",
     ),
     (
         "tonic prost h2 http http_body axum tower",

@@ -1,7 +1,20 @@
 //! What an app subscribes to, and whether its service stands.
 //!
-//! Invariant: values say what was chosen; what they are worth on an edition is for `entitlement` to resolve.
-//! Absent on purpose: the clock and storage.
+//! `change` has the rules of change, `choice` what is sold where and for how much, `account` the money side and the clock of
+//! arrears, `history` the fold of an app's events. Invariant: a value says what was chosen; what it is worth on an edition is
+//! for `entitlement` to resolve. Absent on purpose: the clock and storage, usage and bills.
+
+mod account;
+mod change;
+mod choice;
+mod history;
+mod refusal;
+
+pub use account::{Account, Unpaid};
+pub use change::Change;
+pub use choice::{Choice, Choices, Settings, own_value, price};
+pub use history::{Activation, Charge, Cost, Outage, Phase, Purchase, Subscription};
+pub use refusal::Refusal;
 
 use std::sync::Arc;
 
@@ -43,6 +56,18 @@ pub enum AppState {
     Disabled,
     /// Its resources are gone: everything is refused (RULES 6.9, rule 57).
     Repossessed,
+}
+
+impl AppState {
+    /// The name in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Suspended => "SUSPENDED",
+            Self::Disabled => "DISABLED",
+            Self::Repossessed => "REPOSSESSED",
+        }
+    }
 }
 
 /// From when on the service does not stand. What falls due at an instant holds from that very instant (RULES B48).

@@ -1,0 +1,17 @@
+//! Subscriptions and bills: rows named by their numbers in RULES, whole bills as snapshots, properties, an independent model.
+
+mod arrears;
+mod changes;
+mod editions;
+mod fees;
+mod formats;
+mod generate;
+mod late;
+mod naive;
+mod preview;
+mod properties;
+mod reading;
+mod script;
+mod seed;
+mod switches;
+mod worked;
