@@ -114,8 +114,8 @@ impl Gateway {
         }
     }
 
-    /// Decides operations that were asked for at the same time, each by itself. Those of one app are decided in their order
-    /// under one lock, their records looked for together: that is what it is for.
+    /// Decides operations that were asked for at the same time, each by itself. Those of one app and
+    /// mode are decided in their order under one lock, their records looked for together: that is what it is for.
     pub fn admit_each(&self, asks: &[Ask<'_>], now: Timestamp) -> Vec<Answer> {
         let mut answers = vec![Answer::no_app(); asks.len()];
         let mut waiting: Vec<_> = asks.iter().zip(&mut answers).collect();
@@ -255,9 +255,10 @@ impl Gateway {
             .flatten()
     }
 
-    /// What an app may do now; nothing if there is none. Takes no lock.
-    pub fn entitlements(&self, id: SdkAppId) -> Option<Arc<Entitlements>> {
-        self.apps.with(id, |app| app.entitlements.load_full())
+    /// What an app may do now; nothing if there is none. What has expired is resolved anew first.
+    pub fn entitlements(&self, id: SdkAppId, now: Timestamp) -> Option<Arc<Entitlements>> {
+        let in_force = self.locked(id, Mode::Enforce, now, |_, _| ());
+        in_force.map(|((), entitlements)| Arc::clone(&entitlements))
     }
 
     /// The catalog, the operators' rules and the zone in force. Takes no lock, and no reference that threads would share.

@@ -13,6 +13,8 @@
 
 // Vocabulary: no clock, no I/O.
 
+pub mod operation;
+
 #[cfg(feature = "server")]
 pub mod id;
 
@@ -86,6 +88,9 @@ pub mod grpc;
 
 #[cfg(feature = "server")]
 pub mod server;
+
+#[cfg(feature = "server")]
+pub mod load;
 
 #[cfg(feature = "server")]
 pub mod cli;

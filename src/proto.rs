@@ -15,3 +15,7 @@ tonic::include_proto!("quotagate.v1");
 
 /// The proto files as a serialised `FileDescriptorSet`, for reflection and for JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Number of the first operation's field in `AdmitRequest` and `Operation`; the nine follow one another.
+#[cfg(feature = "server")]
+pub(crate) const FIRST_OPERATION: u32 = 5;

@@ -119,8 +119,27 @@ impl Counters {
     /// Counts a decision.
     #[inline]
     pub fn decided(&self, operation: OperationKind, outcome: &Outcome) {
-        let verdict = Verdict::from(outcome);
-        self.decisions[operation as usize][verdict.place()].fetch_add(1, Ordering::Relaxed);
+        self.count(operation, outcome.into(), 1);
+    }
+
+    /// Counts decisions of a batch; neighbours that are alike at once.
+    pub fn all_decided<'o>(&self, decisions: impl Iterator<Item = (OperationKind, &'o Outcome)>) {
+        let mut last = (OperationKind::RegisterUser, Verdict::Allowed);
+        let mut alike = 0;
+        for (operation, outcome) in decisions {
+            let this = (operation, Verdict::from(outcome));
+            if this != last {
+                self.count(last.0, last.1, alike);
+                (last, alike) = (this, 0);
+            }
+            alike += 1;
+        }
+        self.count(last.0, last.1, alike);
+    }
+
+    #[inline]
+    fn count(&self, operation: OperationKind, verdict: Verdict, times: u64) {
+        self.decisions[operation as usize][verdict.place()].fetch_add(times, Ordering::Relaxed);
     }
 
     /// Counts calls that were answered so long after they were read.
@@ -136,7 +155,7 @@ impl Counters {
             .fetch_add(ns.saturating_mul(calls), Ordering::Relaxed);
     }
 
-    /// Counts a call that was refused as wrong.
+    /// Counts a call, or a batch of a stream, that was refused as wrong.
     #[cold]
     pub fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
@@ -184,7 +203,7 @@ impl Telemetry {
         Duration::from_nanos(self.sum(|one| &one.durations[call as usize].sum_ns))
     }
 
-    /// Calls that were refused as wrong.
+    /// Calls, and batches of streams, that were refused as wrong.
     pub fn refused(&self) -> u64 {
         self.sum(|one| &one.refused)
     }

@@ -17,6 +17,4 @@ except NotImplementedError:
 
 def channel(address):
     """A connection to http://HOST:PORT, HOST:PORT or unix:///PATH."""
-    # Over a Unix socket grpc names the server by the socket's path, which servers in Rust refuse as no name of a host.
-    options = [("grpc.default_authority", "localhost")] if address.startswith("unix:") else []
-    return grpc.insecure_channel(address.removeprefix("http://").rstrip("/"), options)
+    return grpc.insecure_channel(address.removeprefix("http://").rstrip("/"))

@@ -9,11 +9,12 @@ mod explain;
 mod operation;
 mod verdict;
 
+pub use crate::operation::OperationKind;
 pub(crate) use counts::AppCounts;
 pub use explain::{Explanation, Remedy, explain};
 pub use operation::{
     EARLY_LOGIN_MS_MAX, InvalidOperation, LATE_LOGIN_MS_MAX, LoginTime, Mode, NewFriendship,
-    NewGroup, Operation, OperationKind, Request, Sides,
+    NewGroup, Operation, Request, Sides,
 };
 pub use verdict::{Decision, Denial, Outcome, Reached, Subject};
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::{GroupType, GroupTypeId};
 use crate::id::{GroupId, UserId};
+use crate::operation::OperationKind;
 use crate::time::{DAY_MS, Timestamp};
 
 /// Oldest login that is taken in, before now: 31 days.
@@ -27,64 +28,6 @@ pub enum Sides {
     Both,
     /// The acting user's own list alone.
     Own,
-}
-
-/// Which of the nine operations, in the order of RULES section 2.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum OperationKind {
-    /// See [`Operation::RegisterUser`].
-    RegisterUser,
-    /// See [`Operation::DeleteUser`].
-    DeleteUser,
-    /// See [`Operation::Login`].
-    Login,
-    /// See [`Operation::AddFriend`].
-    AddFriend,
-    /// See [`Operation::RemoveFriend`].
-    RemoveFriend,
-    /// See [`Operation::CreateGroup`].
-    CreateGroup,
-    /// See [`Operation::DeleteGroup`].
-    DeleteGroup,
-    /// See [`Operation::JoinGroup`].
-    JoinGroup,
-    /// See [`Operation::LeaveGroup`].
-    LeaveGroup,
-}
-
-impl OperationKind {
-    /// Every kind.
-    pub const ALL: [Self; 9] = [
-        Self::RegisterUser,
-        Self::DeleteUser,
-        Self::Login,
-        Self::AddFriend,
-        Self::RemoveFriend,
-        Self::CreateGroup,
-        Self::DeleteGroup,
-        Self::JoinGroup,
-        Self::LeaveGroup,
-    ];
-
-    /// The name in traces, commands and on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RegisterUser => "register_user",
-            Self::DeleteUser => "delete_user",
-            Self::Login => "login",
-            Self::AddFriend => "add_friend",
-            Self::RemoveFriend => "remove_friend",
-            Self::CreateGroup => "create_group",
-            Self::DeleteGroup => "delete_group",
-            Self::JoinGroup => "join_group",
-            Self::LeaveGroup => "leave_group",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
 }
 
 /// An operation on ids that are texts or keys: `User` and `Group` are the kinds of id.
@@ -155,8 +98,13 @@ pub struct NewFriendship<User> {
 }
 
 /// A group to be created; members are named for types that allow it only.
+///
+/// In a box: creations are rare, and without it every operation of a batch would be as large as they are.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct NewGroup<User, Group> {
+pub struct NewGroup<User, Group>(Box<Creation<User, Group>>);
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Creation<User, Group> {
     group: Group,
     kind: GroupTypeId,
     owner: User,
@@ -229,32 +177,32 @@ impl<User: Copy, Group: Copy> NewGroup<User, Group> {
         if !members.is_empty() && !kind.initial_members {
             return Err(InvalidOperation::InitialMembers(kind.name.clone()));
         }
-        Ok(Self {
+        Ok(Self(Box::new(Creation {
             group,
             kind: kind.id,
             owner,
             members,
-        })
+        })))
     }
 
     /// Which.
     pub fn group(&self) -> Group {
-        self.group
+        self.0.group
     }
 
     /// Its type.
     pub fn kind(&self) -> GroupTypeId {
-        self.kind
+        self.0.kind
     }
 
     /// Its owner, for ever.
     pub fn owner(&self) -> User {
-        self.owner
+        self.0.owner
     }
 
     /// Who joins at once, apart from the owner.
     pub fn members(&self) -> &[User] {
-        &self.members
+        &self.0.members
     }
 }
 
@@ -306,7 +254,7 @@ impl<User: Copy, Group: Copy> Operation<User, Group> {
             }
             Self::AddFriend(new) => (Some(new.user), Some(new.friend), None),
             Self::RemoveFriend { user, friend, .. } => (Some(*user), Some(*friend), None),
-            Self::CreateGroup(new) => (Some(new.owner), None, Some(new.group)),
+            Self::CreateGroup(new) => (Some(new.owner()), None, Some(new.group())),
             Self::DeleteGroup { group } => (None, None, Some(*group)),
             Self::JoinGroup { group, user, .. } | Self::LeaveGroup { group, user } => {
                 (Some(*user), None, Some(*group))
@@ -361,12 +309,12 @@ impl<User: Copy, Group: Copy> Operation<User, Group> {
                 friend: user_id(*friend),
                 sides: *sides,
             },
-            Self::CreateGroup(new) => Operation::CreateGroup(NewGroup {
-                group: group_id(new.group),
-                kind: new.kind,
-                owner: user_id(new.owner),
-                members: new.members.iter().map(|member| user_id(*member)).collect(),
-            }),
+            Self::CreateGroup(new) => Operation::CreateGroup(NewGroup(Box::new(Creation {
+                group: group_id(new.group()),
+                kind: new.kind(),
+                owner: user_id(new.owner()),
+                members: new.members().iter().map(|id| user_id(*id)).collect(),
+            }))),
             Self::DeleteGroup { group } => Operation::DeleteGroup {
                 group: group_id(*group),
             },

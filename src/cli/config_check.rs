@@ -1,21 +1,22 @@
 //! `config check`: every fault of the configuration files, or what is in them.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::{TROUBLE, complain, counted, print};
 use crate::catalog::{AddOn, Catalog};
-use crate::config::{self, Loaded};
+use crate::config::{self, Fault, Loaded};
 
-/// Checks catalog.toml and limits.toml
+/// Checks gateway.toml, catalog.toml and limits.toml
 #[derive(Args)]
 #[command(
-    long_about = "Checks catalog.toml (editions, prices, group types, codes) and limits.toml (enforcement, overrides, \
-                  budgets) as the gateway would when it loads them.\n\n\
-                  Prints every fault of both files on stdout, one a line, as FILE:LINE:COLUMN: MESSAGE.",
+    long_about = "Checks catalog.toml (editions, prices, group types, codes), limits.toml (enforcement, overrides, \
+                  budgets) and, if there is one, gateway.toml (addresses, what a peer may take, apps) as the gateway \
+                  would when it loads them.\n\n\
+                  Prints every fault of the files on stdout, one a line, as FILE:LINE:COLUMN: MESSAGE.",
     after_long_help = "\
 Examples:
   quotagate config check
@@ -33,7 +34,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let dir = arguments.dir.display();
-    match config::load_dir(&arguments.dir) {
+    match load(&arguments.dir) {
         Ok(loaded) => {
             print(&format!("{dir}: {}\n", summary(&loaded)))?;
             Ok(ExitCode::SUCCESS)
@@ -49,6 +50,19 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 counted(faults.len(), "fault", "faults")
             ));
             Ok(ExitCode::from(TROUBLE))
+        }
+    }
+}
+
+/// The files that can be reloaded, if the one that is read once has no fault either.
+fn load(dir: &Path) -> Result<Loaded, Vec<Fault>> {
+    let file = dir.join("gateway.toml");
+    let settings = file.exists().then(|| config::load_settings(&file));
+    match (settings.transpose(), config::load_dir(dir)) {
+        (Ok(_), loaded) => loaded,
+        (Err(mut faults), loaded) => {
+            faults.extend(loaded.err().unwrap_or_default());
+            Err(faults)
         }
     }
 }

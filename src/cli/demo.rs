@@ -82,13 +82,27 @@ async fn demo(once: bool) -> anyhow::Result<ExitCode> {
         editions.len()
     ))?;
 
+    tokio::select! {
+        shown = show(&at, editions) => shown?,
+        _ = signals.next() => return Ok(ExitCode::SUCCESS),
+    }
+    if !once {
+        print(&more(&server))?;
+        while signals.next().await == Told::Reload {}
+    }
+    server.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plays the traces on every edition, and prints what came of it.
+async fn show(at: &str, editions: Vec<String>) -> anyhow::Result<()> {
     let stopwatch = Stopwatch::start();
     let (mut played, mut examples, mut operations) = (Vec::new(), Examples::new(), 0);
     for (app, edition) in (FIRST_APP..).zip(editions) {
         let mut verdicts = Verdicts::new();
         for (name, trace) in TRACES {
             let mut watch = |answer: &AdmitResponse| note(&mut examples, &edition, answer);
-            let report = play(name, trace, &at, app, &mut watch).await?;
+            let report = play(name, trace, at, app, &mut watch).await?;
             operations += report.operations;
             add(&mut verdicts, report.verdicts);
         }
@@ -100,13 +114,7 @@ async fn demo(once: bool) -> anyhow::Result<ExitCode> {
         shown(operations),
         elapsed.as_secs_f64()
     );
-    print(&together([counts(&played), reasons(&examples), Some(rate)]))?;
-    if !once {
-        print(&more(&server))?;
-        while signals.next().await == Told::Reload {}
-    }
-    server.stop().await;
-    Ok(ExitCode::SUCCESS)
+    print(&together([counts(&played), reasons(&examples), Some(rate)]))
 }
 
 /// A gateway of what is built in, on free ports, with an app on each edition.

@@ -8,6 +8,7 @@ mod app;
 mod config_check;
 mod demo;
 mod json;
+mod load;
 mod reload;
 mod remote;
 mod remote_replay;
@@ -77,6 +78,7 @@ enum Command {
     Reload(reload::Arguments),
     Replay(replay::Arguments),
     Simulate(simulate::Arguments),
+    Load(load::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -104,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Admit(arguments) => admit::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));

@@ -146,7 +146,7 @@ impl Replay<'_> {
         }
         self.members += members;
         self.bytes += bytes;
-        let kind = operation.operation.as_ref().map(OperationKind::of_part);
+        let kind = operation.operation.as_ref().map(OperationKind::from);
         self.lines.extend(kind.map(|kind| (line, kind)));
         self.batch.operations.push(operation);
         Ok(())

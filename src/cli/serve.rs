@@ -137,11 +137,11 @@ impl Setup {
     /// A line for people about what was read.
     fn told(&self) -> String {
         let place = match &self.dir {
-            Some(dir) => dir.display().to_string(),
-            None => "built in".to_owned(),
+            Some(dir) => format!("{}/", dir.display()),
+            None => "what is built in".to_owned(),
         };
         format!(
-            "{}; {}; zone {}",
+            "loaded {}: {}; zone {}",
             place,
             summary(&self.loaded),
             self.settings.zone

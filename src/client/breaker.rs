@@ -54,19 +54,26 @@ impl Breaker {
 impl Permit<'_> {
     /// The gateway answered: it is there.
     pub(super) fn answered(mut self) {
-        self.tries = false;
-        // Not written when it is so already: every call of every thread would take the cache line.
+        let tried = std::mem::take(&mut self.tries);
+        // Not written when it is so already: every call of every thread would take the cache line. Once the breaker has
+        // opened, only its own try closes it: an older call's answer says how things were.
+        let close = |before| match before {
+            0 | OPEN | HALF_OPEN => None,
+            TRYING if !tried => None,
+            _ => Some(0),
+        };
         if self.state.load(Ordering::Relaxed) != 0 {
-            self.state.store(0, Ordering::Relaxed);
+            let order = Ordering::Relaxed;
+            let _ = self.state.fetch_update(order, order, close);
         }
     }
 
     /// The gateway could not be reached, or was late.
     pub(super) fn failed(mut self) {
-        self.tries = false;
+        let tried = std::mem::take(&mut self.tries);
         let fail = |before| match before {
             OPEN | HALF_OPEN => None,
-            TRYING => Some(OPEN),
+            TRYING => tried.then_some(OPEN),
             failures if failures + 1 >= FAILURES_MAX => Some(OPEN),
             failures => Some(failures + 1),
         };
@@ -142,6 +149,15 @@ mod tests {
         drop(breaker.permit().expect("one may try"));
         breaker.permit().expect("the next may").answered();
         assert!(breaker.permit().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn late_answers_of_older_calls_do_not_cut_the_pause_short() {
+        let breaker = Breaker::default();
+        let older = breaker.permit().expect("open");
+        fail(&breaker, FAILURES_MAX);
+        older.answered();
+        assert!(breaker.permit().is_none());
     }
 
     #[tokio::test(start_paused = true)]

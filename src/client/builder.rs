@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 
 use super::address::{self, AddressError};
 use super::call::Client;
-use super::kind::OperationKind;
 use super::policy::{OnUnreachable, Policies};
+use crate::operation::OperationKind;
 
 /// A call's deadline unless another is set: 100 ms, a hundred times what a gateway near by needs, and still too short to be felt.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_millis(100);

@@ -18,9 +18,9 @@ use super::batching::{BYTES_MAX, Batcher};
 use super::breaker::Breaker;
 use super::builder::Builder;
 use super::error::{self, ClientError, InvalidRequest, Undecided};
-use super::kind::OperationKind;
 use super::policy::Policies;
 use super::stream::BatchStream;
+use crate::operation::OperationKind;
 use crate::proto::admission_service_client::AdmissionServiceClient;
 use crate::proto::control_service_client::ControlServiceClient;
 use crate::proto::{
@@ -83,7 +83,7 @@ impl Client {
         let Some(operation) = &request.operation else {
             return Err(no_operation("operation"));
         };
-        let kind = OperationKind::of(operation);
+        let kind = OperationKind::from(operation);
         let bytes = check_size(&request)?;
         let asked = async {
             let response = match &self.shared.batcher {
@@ -109,7 +109,7 @@ impl Client {
         check_size(&request)?;
         let parts = request.operations.iter().enumerate();
         let kinds = parts.map(|(at, part)| {
-            let kind = part.operation.as_ref().map(OperationKind::of_part);
+            let kind = part.operation.as_ref().map(OperationKind::from);
             kind.ok_or_else(|| no_operation(&format!("operations[{at}].operation")))
         });
         let kinds = kinds.collect::<Result<Vec<_>, _>>()?;

@@ -3,62 +3,11 @@
 //! Invariant: the match on the wire's operations has no arm for the rest: a new one must be named here. Absent on purpose: what
 //! any of them does.
 
+use crate::operation::OperationKind;
 use crate::proto::{AdmitRequest, Operation, admit_request, operation};
 
-/// One of the nine operations.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum OperationKind {
-    /// The user exists.
-    RegisterUser,
-    /// The user leaves everything and is gone.
-    DeleteUser,
-    /// The user is among the day's distinct users.
-    Login,
-    /// A friendship begins.
-    AddFriend,
-    /// A friendship ends.
-    RemoveFriend,
-    /// A group begins to exist.
-    CreateGroup,
-    /// A group ends.
-    DeleteGroup,
-    /// A user becomes a member.
-    JoinGroup,
-    /// A user is no member any more.
-    LeaveGroup,
-}
-
-impl OperationKind {
-    /// Every kind, in the order of the API.
-    pub const ALL: [Self; 9] = [
-        Self::RegisterUser,
-        Self::DeleteUser,
-        Self::Login,
-        Self::AddFriend,
-        Self::RemoveFriend,
-        Self::CreateGroup,
-        Self::DeleteGroup,
-        Self::JoinGroup,
-        Self::LeaveGroup,
-    ];
-
-    /// The name, as on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RegisterUser => "register_user",
-            Self::DeleteUser => "delete_user",
-            Self::Login => "login",
-            Self::AddFriend => "add_friend",
-            Self::RemoveFriend => "remove_friend",
-            Self::CreateGroup => "create_group",
-            Self::DeleteGroup => "delete_group",
-            Self::JoinGroup => "join_group",
-            Self::LeaveGroup => "leave_group",
-        }
-    }
-
-    /// The kind of a call's operation.
-    pub const fn of(operation: &admit_request::Operation) -> Self {
+impl From<&admit_request::Operation> for OperationKind {
+    fn from(operation: &admit_request::Operation) -> Self {
         use admit_request::Operation as Asked;
         match operation {
             Asked::RegisterUser(_) => Self::RegisterUser,
@@ -72,9 +21,10 @@ impl OperationKind {
             Asked::LeaveGroup(_) => Self::LeaveGroup,
         }
     }
+}
 
-    /// The kind of a batch's operation.
-    pub const fn of_part(operation: &operation::Operation) -> Self {
+impl From<&operation::Operation> for OperationKind {
+    fn from(operation: &operation::Operation) -> Self {
         use operation::Operation as Part;
         match operation {
             Part::RegisterUser(_) => Self::RegisterUser,

@@ -39,12 +39,12 @@ mod operations;
 mod policy;
 mod stream;
 
+pub use crate::operation::OperationKind;
 pub use address::AddressError;
 pub use answer::{Answer, BatchAnswer, Cause, DecidedBy};
 pub use builder::{Builder, ConnectError, DEADLINE_DEFAULT};
 pub use call::Client;
 pub use error::{ClientError, InvalidRequest};
-pub use kind::OperationKind;
 pub use operations::Sides;
 pub use policy::OnUnreachable;
 pub use stream::BatchStream;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every operation has a policy. Absent on purpose: conditions; a policy that looked at counts would be another gateway.
 
-use super::kind::OperationKind;
+use crate::operation::OperationKind;
 
 /// What is answered when the gateway cannot be reached, does not answer in time, or cannot decide.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -11,7 +11,7 @@ use super::convert;
 use super::fault::Fault;
 use super::frame::framed;
 use super::request::{self, Batch, Terms, id_fault};
-use crate::gateway::{Answer, Ask, BatchAnswer, Commit, Gateway};
+use crate::gateway::{Answer, Ask, Commit, Gateway};
 use crate::id::{GroupId, SdkAppId, UserId};
 use crate::proto;
 use crate::proto::get_usage_request::Subject;
@@ -38,8 +38,8 @@ pub fn admit(
     Ok(answered(gateway, counters, &ask, &answer))
 }
 
-/// Calls of `Admit` that were read together; `give` gets the place and the answer's frame of each. They are decided in their
-/// order, those of one app under one lock.
+/// Calls of `Admit` that were read together; `give` gets the place and the answer's frame of each. Those of
+/// one app and mode are decided in their order under one lock; dry runs by themselves.
 pub fn admit_each<'m>(
     gateway: &Gateway,
     counters: &Counters,
@@ -71,7 +71,9 @@ pub fn admit_each<'m>(
 #[inline]
 fn answered(gateway: &Gateway, counters: &Counters, ask: &Ask<'_>, answer: &Answer) -> Bytes {
     counters.decided(ask.request.kind(), &answer.decision.outcome);
-    framed(|out| answer::put_one(out, gateway, answer, &ask.request))
+    framed(answer::bytes_of(answer), |out| {
+        answer::put_one(out, gateway, answer, &ask.request);
+    })
 }
 
 /// `AdmitBatch`: the answer's frame.
@@ -82,8 +84,8 @@ pub fn admit_batch(
     now: Timestamp,
 ) -> Result<Bytes, Status> {
     let mut decided = Ok(());
-    let frame = framed(|out| {
-        decided = decide_batch(gateway, counters, message, now, &mut 0, out);
+    let frame = framed(message.len(), |out| {
+        decided = decide_batch(gateway, counters, message, now, out);
     });
     decided.map(|()| frame).map_err(|fault| fault.status())
 }
@@ -95,19 +97,19 @@ pub fn admit_in_stream(
     message: &[u8],
     now: Timestamp,
 ) -> Bytes {
-    let (mut batch_id, mut out) = (0, Vec::new());
-    let decided = decide_batch(gateway, counters, message, now, &mut batch_id, &mut out);
-    decided.map_or_else(
-        |fault| {
+    let mut out = Vec::new();
+    match decide_batch(gateway, counters, message, now, &mut out) {
+        Ok(()) => out.into(),
+        Err(fault) => {
+            counters.refused();
             let answer = proto::AdmitBatchResponse {
-                batch_id,
+                batch_id: request::batch_id(message),
                 error: Some(fault.batch_error()),
                 ..Default::default()
             };
             answer.encode_to_vec().into()
-        },
-        |()| out.into(),
-    )
+        }
+    }
 }
 
 fn decide_batch(
@@ -115,7 +117,6 @@ fn decide_batch(
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
-    batch_id: &mut u64,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let in_force = gateway.terms();
@@ -123,18 +124,16 @@ fn decide_batch(
         catalog: &in_force.catalog,
         now,
     };
-    let batch = Batch::read(message, terms, batch_id)?;
+    let batch = Batch::read(message, terms)?;
     let commit = if batch.all_or_nothing {
         Commit::AllOrNothing
     } else {
         Commit::Each
     };
-    let answer: BatchAnswer =
-        gateway.admit_batch(batch.app, &batch.requests, batch.mode, commit, now);
-    for (decision, request) in answer.decisions.iter().zip(&batch.requests) {
-        counters.decided(request.kind(), &decision.outcome);
-    }
-    answer::put_batch(out, gateway, *batch_id, &answer, &batch.requests);
+    let answer = gateway.admit_batch(batch.app, &batch.requests, batch.mode, commit, now);
+    let decided = answer.decisions.iter().zip(&batch.requests);
+    counters.all_decided(decided.map(|(decision, request)| (request.kind(), &decision.outcome)));
+    answer::put_batch(out, gateway, batch.id, &answer, &batch.requests);
     Ok(())
 }
 
@@ -146,7 +145,7 @@ pub fn get_usage(gateway: &Gateway, message: &[u8], now: Timestamp) -> Result<By
     let invalid = |field, error| id_fault(field, error).status();
     let app = SdkAppId::new(request.sdk_app_id).map_err(|error| invalid("sdk_app_id", error))?;
     let no_app = || Status::not_found(format!("there is no app {app}"));
-    let entitlements = gateway.entitlements(app).ok_or_else(no_app)?;
+    let entitlements = gateway.entitlements(app, now).ok_or_else(no_app)?;
     let answer = match &request.subject {
         None => {
             let usage = gateway.app_usage(app, now).ok_or_else(no_app)?;
@@ -165,7 +164,7 @@ pub fn get_usage(gateway: &Gateway, message: &[u8], now: Timestamp) -> Result<By
             convert::group_usage(&entitlements, usage.ok_or_else(none)?)
         }
     };
-    Ok(framed(|out| {
+    Ok(framed(answer.encoded_len(), |out| {
         // A vector takes all that it is given.
         let _ = answer.encode(out);
     }))

@@ -5,7 +5,7 @@
 use prost::Message as _;
 
 use super::convert;
-use super::wire::{put_header, put_number};
+use super::wire::{put_header, put_number, varint_bytes};
 use crate::admission::{Decision, Explanation, Operation, Outcome, Request};
 use crate::gateway::{Answer, BatchAnswer, Gateway};
 use crate::id::UserId;
@@ -47,6 +47,16 @@ pub(super) fn put_one(
         // A vector takes all that it is given.
         let _ = message.encode(out);
     }
+}
+
+/// How many bytes `put_one` appends when there is nothing to explain.
+#[inline]
+pub(super) fn bytes_of(answer: &Answer) -> usize {
+    let revision = match answer.revision {
+        0 => 0,
+        revision => 1 + varint_bytes(revision),
+    };
+    plain_bytes(&answer.decision) + revision
 }
 
 /// Appends an `AdmitBatchResponse`.

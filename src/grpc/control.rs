@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt as _};
 
@@ -33,16 +34,22 @@ const FAULTS_MAX: usize = 20;
 pub struct Control {
     gateway: Arc<Gateway>,
     reloader: Arc<Reloader>,
+    /// Held while files are read: at most one call has a thread for it, the others can be given up.
+    reloading: Arc<Mutex<()>>,
 }
 
 impl Control {
     /// The service over a gateway and the reloader of its files.
     pub fn new(gateway: Arc<Gateway>, reloader: Arc<Reloader>) -> Self {
-        Self { gateway, reloader }
+        Self {
+            gateway,
+            reloader,
+            reloading: Arc::default(),
+        }
     }
 
     fn app(&self, id: SdkAppId) -> Result<Response<App>, Status> {
-        let entitlements = self.gateway.entitlements(id);
+        let entitlements = self.gateway.entitlements(id, clock::now());
         let entitlements = entitlements.ok_or_else(|| self.refused(AppError::NotFound(id)))?;
         Ok(Response::new(convert::app(
             id.get(),
@@ -129,7 +136,7 @@ impl ControlService for Control {
         let page = ids.get(start..).unwrap_or_default();
         let now = clock::now();
         let apps = page.iter().take(size).filter_map(|id| {
-            let entitlements = self.gateway.entitlements(*id)?;
+            let entitlements = self.gateway.entitlements(*id, now)?;
             Some(convert::app(id.get(), &entitlements, now))
         });
         let last = page.get(size - 1).filter(|_| page.len() > size);
@@ -157,7 +164,12 @@ impl ControlService for Control {
     async fn reload(&self, _: Request<ReloadRequest>) -> Result<Response<ReloadResponse>, Status> {
         let reloader = Arc::clone(&self.reloader);
         // Reading files blocks: not on a thread that serves admissions.
-        let done = tokio::task::spawn_blocking(move || reloader.reload(clock::now())).await;
+        let alone = Arc::clone(&self.reloading).lock_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let _alone = alone;
+            reloader.reload(clock::now())
+        });
+        let done = done.await;
         let done = done.map_err(|_| Status::internal("the reload broke off"))?;
         let revision = done.map_err(|error| not_reloaded(&error))?;
         Ok(Response::new(ReloadResponse { revision }))

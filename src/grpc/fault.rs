@@ -32,7 +32,7 @@ impl Fault {
     }
 
     /// The fault, in a field that lies within another.
-    pub(super) fn within(self, outer: impl std::fmt::Display) -> Self {
+    pub(super) fn within(&self, outer: impl std::fmt::Display) -> Self {
         let field = if self.field.is_empty() {
             outer.to_string()
         } else {
@@ -40,7 +40,7 @@ impl Fault {
         };
         Self {
             field: field.into(),
-            ..self
+            problem: self.problem.clone(),
         }
     }
 

@@ -19,22 +19,33 @@ pub fn unframed(mut body: Bytes) -> Result<Bytes, Status> {
             "the body is no gRPC message: it has less than a prefix of 5 bytes",
         ));
     };
-    let (length, has) = (u32::from_be_bytes([a, b, c, d]), message.len());
-    if compressed != 0 {
-        return Err(Status::unimplemented(
-            "messages cannot be compressed: send them as they are",
-        ));
-    }
+    let has = message.len();
     if has > MESSAGE_BYTES_MAX {
         return Err(too_large());
     }
-    if usize::try_from(length) != Ok(has) {
+    let length = length([compressed, a, b, c, d])?;
+    if length != has {
         return Err(Status::invalid_argument(format!(
             "the body is not one gRPC message: its prefix says {length} bytes, and {has} follow"
         )));
     }
     body.advance(PREFIX_BYTES);
     Ok(body)
+}
+
+/// The bytes of the message behind a prefix.
+#[inline]
+pub fn length(prefix: [u8; PREFIX_BYTES]) -> Result<usize, Status> {
+    let [compressed, length @ ..] = prefix;
+    if compressed != 0 {
+        return Err(Status::unimplemented(
+            "messages cannot be compressed: send them as they are",
+        ));
+    }
+    match usize::try_from(u32::from_be_bytes(length)) {
+        Ok(length) if length <= MESSAGE_BYTES_MAX => Ok(length),
+        _ => Err(too_large()),
+    }
 }
 
 /// The status for a message that is too large.
@@ -45,10 +56,10 @@ pub fn too_large() -> Status {
     ))
 }
 
-/// A frame whose message `put` appends.
+/// A frame whose message, of some `bytes`, `put` appends. If the guess is right the frame is made with one allocation.
 #[inline]
-pub(super) fn framed(put: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-    let mut frame = Vec::with_capacity(32);
+pub(super) fn framed(bytes: usize, put: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut frame = Vec::with_capacity(PREFIX_BYTES + bytes);
     frame.extend_from_slice(&[0; PREFIX_BYTES]);
     put(&mut frame);
     let length = u32::try_from(frame.len() - PREFIX_BYTES).unwrap_or(u32::MAX);

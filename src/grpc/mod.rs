@@ -15,5 +15,5 @@ mod wire;
 
 pub use admission::{admit, admit_batch, admit_each, admit_in_stream, get_usage};
 pub use control::Control;
-pub use frame::{MESSAGE_BYTES_MAX, PREFIX_BYTES, too_large, unframed};
+pub use frame::{MESSAGE_BYTES_MAX, PREFIX_BYTES, length, too_large, unframed};
 pub use request::{MEMBERS_MAX, OPERATIONS_MAX};

@@ -26,7 +26,7 @@ mod number {
     pub(super) const APP: u64 = 1;
     pub(super) const MODE: u64 = 2;
     pub(super) const AT: u64 = 3;
-    pub(super) const FIRST_OPERATION: u64 = 10;
+    pub(super) const FIRST_OPERATION: u64 = crate::proto::FIRST_OPERATION as u64;
     pub(super) const ALL_OR_NOTHING: u64 = 3;
     pub(super) const BATCH_ID: u64 = 4;
     pub(super) const OPERATIONS: u64 = 5;
@@ -46,6 +46,7 @@ pub(super) struct Batch<'a> {
     pub(super) app: SdkAppId,
     pub(super) mode: Mode,
     pub(super) all_or_nothing: bool,
+    pub(super) id: u64,
     pub(super) requests: Vec<Request<'a>>,
 }
 
@@ -70,14 +71,13 @@ pub(super) fn one<'a>(message: &'a [u8], terms: Terms<'_>) -> Result<Ask<'a>, Fa
 }
 
 impl<'a> Batch<'a> {
-    /// Reads an `AdmitBatchRequest`. The `batch_id` is left where it is found, also when the rest is wrong.
-    pub(super) fn read(
-        message: &'a [u8],
-        terms: Terms<'_>,
-        batch_id: &mut u64,
-    ) -> Result<Self, Fault> {
-        let (mut app, mut mode, mut all_or_nothing) = (0, 0, false);
-        let mut operations = Vec::new();
+    /// Reads an `AdmitBatchRequest`.
+    pub(super) fn read(message: &'a [u8], terms: Terms<'_>) -> Result<Self, Fault> {
+        let (mut app, mut mode, mut all_or_nothing, mut batch_id) = (0, 0, false, 0);
+        // Few operations have less than that; a longer batch grows.
+        let mut requests =
+            Vec::with_capacity((message.len() / OPERATION_BYTES).min(OPERATIONS_MAX));
+        let (mut operations, mut members) = (0, 0);
         let mut fields = Fields::of(message);
         while let Some((field, value)) = fields.next().map_err(malformed)? {
             match field {
@@ -86,37 +86,72 @@ impl<'a> Batch<'a> {
                 number::ALL_OR_NOTHING => {
                     all_or_nothing = value.number().map_err(malformed)? != 0;
                 }
-                number::BATCH_ID => *batch_id = value.number().map_err(malformed)?,
-                number::OPERATIONS => operations.push(value.bytes().map_err(malformed)?),
+                number::BATCH_ID => batch_id = value.number().map_err(malformed)?,
+                number::OPERATIONS => {
+                    let bytes = value.bytes().map_err(malformed)?;
+                    operations += 1;
+                    // Beyond the most, only how many there are is of interest.
+                    if operations <= OPERATIONS_MAX {
+                        let read = operation(bytes, terms, &mut members);
+                        requests.push(read.map_err(|fault| in_place(&fault, operations - 1))?);
+                    }
+                }
                 _ => {}
             }
         }
-        let (app, mode) = (app_id(app)?, mode_of(mode)?);
-        match operations.len() {
-            0 => return Err(Fault::of("operations", "is empty: name 1 to 1,000")),
-            1..=OPERATIONS_MAX => {}
-            many => {
-                let problem =
-                    format!("has {many} operations: send at most {OPERATIONS_MAX} a batch");
-                return Err(Fault::of("operations", problem));
-            }
-        }
-        let mut members = 0;
-        let read = |(place, bytes): (usize, &&'a [u8])| {
-            let request = Draft::read(bytes).and_then(|draft| draft.finish(terms, &mut members));
-            request.map_err(|fault| fault.within(format_args!("operations[{place}]")))
-        };
         Ok(Self {
-            app,
-            mode,
+            app: app_id(app)?,
+            mode: mode_of(mode)?,
             all_or_nothing,
-            requests: operations
-                .iter()
-                .enumerate()
-                .map(read)
-                .collect::<Result<_, _>>()?,
+            id: batch_id,
+            requests: match operations {
+                0 => return Err(Fault::of("operations", "is empty: name 1 to 1,000")),
+                1..=OPERATIONS_MAX => requests,
+                many => return Err(too_many(many)),
+            },
         })
     }
+}
+
+/// The `batch_id` of an `AdmitBatchRequest` that is wrong somewhere, as far as it can be read.
+#[cold]
+pub(super) fn batch_id(message: &[u8]) -> u64 {
+    let (mut batch_id, mut fields) = (0, Fields::of(message));
+    while let Ok(Some((field, value))) = fields.next() {
+        if field == number::BATCH_ID {
+            batch_id = value.number().unwrap_or(batch_id);
+        }
+    }
+    batch_id
+}
+
+/// Bytes of a short operation, with its tag and length.
+const OPERATION_BYTES: usize = 16;
+
+/// Reads an `Operation`.
+#[inline]
+fn operation<'a>(
+    message: &'a [u8],
+    terms: Terms<'_>,
+    members: &mut usize,
+) -> Result<Request<'a>, Fault> {
+    let mut draft = Draft::default();
+    let mut fields = Fields::of(message);
+    while let Some((field, value)) = fields.next().map_err(malformed)? {
+        draft.take(field, value).map_err(malformed)?;
+    }
+    draft.finish(terms, members)
+}
+
+#[cold]
+fn in_place(fault: &Fault, place: usize) -> Fault {
+    fault.within(format_args!("operations[{place}]"))
+}
+
+#[cold]
+fn too_many(operations: usize) -> Fault {
+    let problem = format!("has {operations} operations: send at most {OPERATIONS_MAX} a batch");
+    Fault::of("operations", problem)
 }
 
 /// The fields of an operation as they are read, before it is known what is right.
@@ -140,15 +175,6 @@ struct Moment {
 }
 
 impl<'a> Draft<'a> {
-    fn read(message: &'a [u8]) -> Result<Self, Fault> {
-        let mut draft = Self::default();
-        let mut fields = Fields::of(message);
-        while let Some((field, value)) = fields.next().map_err(malformed)? {
-            draft.take(field, value).map_err(malformed)?;
-        }
-        Ok(draft)
-    }
-
     /// Takes a field that requests and operations have in common.
     #[inline]
     fn take(&mut self, field: u64, value: Value<'a>) -> Result<(), Malformed> {
@@ -393,7 +419,8 @@ fn app_id(number: u64) -> Result<SdkAppId, Fault> {
 
 #[inline]
 fn mode_of(number: u64) -> Result<Mode, Fault> {
-    match number {
+    // So does an enum.
+    match number & u64::from(u32::MAX) {
         0 => Ok(Mode::Enforce),
         1 => Ok(Mode::DryRun),
         2 => Ok(Mode::Record),

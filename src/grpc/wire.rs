@@ -29,8 +29,20 @@ impl<'a> Fields<'a> {
         Self(message)
     }
 
+    /// Nearly all are below 128: a tag, a length, a flag.
     #[inline]
     fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.0 {
+            [byte @ ..0x80, rest @ ..] => {
+                self.0 = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0;
         for place in 0..10 {
             let (byte, rest) = self.0.split_first().ok_or(Malformed)?;
@@ -117,6 +129,13 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(u8::try_from(value).unwrap_or(0));
 }
 
+/// How many bytes a varint takes.
+#[inline]
+pub(super) const fn varint_bytes(value: u64) -> usize {
+    // Seven bits a byte, and one byte for 0.
+    (70 - (value | 1).leading_zeros() as usize) / 7
+}
+
 /// Appends a varint field; nothing for 0, as proto3 has it. The number is below 16.
 #[inline]
 pub(super) fn put_number(out: &mut Vec<u8>, field: u8, value: u64) {
@@ -182,6 +201,7 @@ mod tests {
             let mut out = Vec::new();
             put_number(&mut out, 5, value);
             assert_eq!(all(&out), Ok(vec![(5, Value::Varint(value))]));
+            assert_eq!(out.len(), 1 + varint_bytes(value));
         }
         let mut out = Vec::new();
         put_number(&mut out, 5, 0);

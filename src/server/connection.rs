@@ -15,8 +15,11 @@ use h2::{Ping, PingPong, RecvStream};
 use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
+use tonic::Status;
 
+use super::bell::Ear;
 use super::long;
+use super::received::Held;
 use super::short::{Incoming, Method, Whole, refuse};
 use super::worker::Shared;
 use crate::config::Connections;
@@ -27,12 +30,22 @@ pub const HEADERS_BYTES_MAX: u32 = 16 << 10;
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// What a peer may send on all streams of a connection before it is read, in bytes.
 pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
-/// Streams that a peer may reset before they are answered, until the connection ends (rapid reset).
+/// Streams that a peer may reset before they are so much as accepted, until the connection ends (rapid reset).
 pub const PENDING_RESETS_MAX: usize = 20;
 /// Streams that a peer may make us reset, until the connection ends (made-you-reset).
 pub const OWN_RESETS_MAX: usize = 1024;
+/// What small frames may cost beyond the bytes in them, until they are read: a stream's window full of the smallest batches.
+pub const FRAMES_BYTES_MAX: usize = 12 << 20;
 /// Bytes of messages that are not whole yet, on all calls of a connection.
 pub const HELD_BYTES_MAX: usize = 4 << 20;
+
+/// The status of the call whose message is over [`HELD_BYTES_MAX`].
+#[cold]
+pub(super) fn held_too_much() -> Status {
+    Status::resource_exhausted(
+        "the connection holds too many messages that are not whole: send each at once",
+    )
+}
 
 /// HTTP/2 with every bound that keeps a peer from taking more than its part.
 fn builder(limits: &Connections) -> Builder {
@@ -43,7 +56,8 @@ fn builder(limits: &Connections) -> Builder {
         .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
-        .max_local_error_reset_streams(Some(OWN_RESETS_MAX));
+        .max_local_error_reset_streams(Some(OWN_RESETS_MAX))
+        .data_frame_budget(FRAMES_BYTES_MAX);
     builder
 }
 
@@ -67,15 +81,14 @@ struct Connection<I> {
     incoming: Vec<Incoming>,
     /// Empty; its room is used again.
     waiting: Vec<Incoming>,
-    /// Bytes that they hold.
-    held: usize,
+    /// Bytes that they hold, with those of the calls that have tasks of their own, each of which has a share in it.
+    held: Arc<Held>,
     /// Empty between wake-ups; its room is used again.
     whole: Whole,
     /// How often the bell had rung when it was last heard.
     heard: Option<u64>,
+    ear: Ear,
     pulse: Pulse,
-    /// One more for each call that has a task of its own.
-    long: Arc<()>,
 }
 
 /// Whether the peer is there, and has anything to ask.
@@ -100,16 +113,17 @@ enum Beat {
 impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     fn new(mut h2: h2::server::Connection<I, Bytes>, shared: Arc<Shared>) -> Self {
         let pulse = Pulse::new(h2.ping_pong(), &shared.limits);
+        let ear = shared.bell.ear();
         Self {
             h2,
             shared,
             incoming: Vec::new(),
             waiting: Vec::new(),
-            held: 0,
+            held: Arc::default(),
             whole: Whole::default(),
             heard: None,
+            ear,
             pulse,
-            long: Arc::new(()),
         }
     }
 
@@ -131,12 +145,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             if self.answer_whole(cx) {
                 continue;
             }
-            let rung = self.shared.bell.rung();
+            let rung = self.ear.rung();
             if self.heard == Some(rung) {
                 return Poll::Pending;
             }
             let first = self.heard.replace(rung).is_none();
-            self.shared.bell.register(cx.waker(), rung);
+            self.ear.listen(cx.waker(), rung);
             if self.shared.bell.is_stopping() {
                 self.leave();
                 continue;
@@ -144,7 +158,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             if first {
                 return Poll::Pending;
             }
-            match self.pulse.beat(cx, Arc::strong_count(&self.long) > 1) {
+            match self.pulse.beat(cx, Arc::strong_count(&self.held) > 1) {
                 Beat::Asked => {}
                 Beat::Idle => self.leave(),
                 Beat::Gone => return Poll::Ready(()),
@@ -162,7 +176,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         self.pulse.quiet = 0;
         match Method::of(&request) {
             Some(method) => self.incoming.push(Incoming::new(method, request, respond)),
-            None => long::begin(&self.shared, &self.long, request, respond),
+            None => long::begin(&self.shared, &self.held, request, respond),
         }
     }
 
@@ -170,7 +184,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     fn answer_whole(&mut self, cx: &mut Context<'_>) -> bool {
         let mut answered = false;
         for mut call in self.incoming.drain(..) {
-            match call.poll_message(cx, &mut self.held) {
+            match call.poll_message(cx, &self.held) {
                 Poll::Pending => self.waiting.push(call),
                 Poll::Ready(Ok(Some(message))) => self.whole.add(call, message),
                 Poll::Ready(Ok(None)) => {}
@@ -184,7 +198,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         mem::swap(&mut self.incoming, &mut self.waiting);
         if !self.whole.is_empty() {
             answered = true;
-            self.whole.answer(&self.shared);
+            self.whole.answer(&self.shared, &self.held);
         }
         answered
     }

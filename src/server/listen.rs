@@ -105,7 +105,7 @@ pub(super) async fn accept(
                     }
                 }
                 // Closed at once: waiting would keep those from coming in who end theirs.
-                Err(_) => tracing::warn!("connection refused: as many as allowed are open"),
+                Err(_) => tracing::debug!("connection refused: as many as allowed are open"),
             },
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {

@@ -7,7 +7,8 @@ use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,64 +22,75 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service as _;
 
-use super::short::is_grpc;
+use super::connection::HELD_BYTES_MAX;
+use super::received::{Held, Received};
+use super::short::{fine, is_grpc};
 use super::stream;
 use super::worker::Shared;
 
 const ADMIT_STREAM: &str = "/quotagate.v1.AdmissionService/AdmitStream";
 
-/// Begins a call; `alive` is held as long as it lasts.
+/// Begins a call; `held` is shared with it as long as it lasts.
 pub(super) fn begin(
     shared: &Arc<Shared>,
-    alive: &Arc<()>,
+    held: &Arc<Held>,
     request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
+    mut respond: SendResponse<Bytes>,
 ) {
-    let (shared, alive) = (Arc::clone(shared), Arc::clone(alive));
+    let (shared, held) = (Arc::clone(shared), Arc::clone(held));
     tokio::spawn(async move {
-        let request = request.map(|stream| Body::new(Received { stream }));
-        let response = if request.uri().path() == ADMIT_STREAM && is_grpc(&request) {
-            stream::admit(Arc::clone(&shared), request).await
-        } else {
-            let answered: Result<_, Infallible> = shared.routes.clone().call(request).await;
-            answered.unwrap_or_else(|never| match never {})
+        let body = |stream| Body::new(Received::new(stream, Arc::clone(&held)));
+        let request = request.map(body);
+        let answered = answer(&shared, request);
+        // A call that the peer gives up must not go on: its stream does not count any more.
+        let response = tokio::select! {
+            biased;
+            response = answered => response,
+            _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
         };
         // Whether the peer took it all is the peer's affair.
         let _ = send(response, respond, &shared).await;
-        drop(alive);
+        drop(held);
     });
 }
 
-/// The body of a request, as it arrives.
-struct Received {
-    stream: RecvStream,
+async fn answer(shared: &Arc<Shared>, request: Request<Body>) -> Response<Body> {
+    if request.uri().path() == ADMIT_STREAM && is_grpc(&request) {
+        return stream::admit(Arc::clone(shared), request).await;
+    }
+    let answered: Result<_, Infallible> = shared.routes.clone().call(request).await;
+    answered.unwrap_or_else(|never| match never {})
 }
 
-impl http_body::Body for Received {
-    type Data = Bytes;
-    type Error = h2::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        match ready!(self.stream.poll_data(cx)) {
-            Some(Ok(data)) => {
-                // It fails only for more than was received.
-                let _ = self.stream.flow_control().release_capacity(data.len());
-                Poll::Ready(Some(Ok(Frame::data(data))))
-            }
-            Some(Err(error)) => Poll::Ready(Some(Err(error))),
-            None => {
-                let trailers = ready!(self.stream.poll_trailers(cx))?;
-                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
-            }
+/// Sends a long answer of a short call as fast as the peer takes it. What waits counts to what the connection holds.
+pub(super) fn send_answer(
+    shared: &Arc<Shared>,
+    held: &Arc<Held>,
+    mut stream: SendStream<Bytes>,
+    frame: Bytes,
+) {
+    let (unread, bytes) = (shared.limits.unread, frame.len());
+    if held.fetch_add(bytes, Ordering::Relaxed) + bytes > HELD_BYTES_MAX {
+        held.fetch_sub(bytes, Ordering::Relaxed);
+        let mut trailers = HeaderMap::new();
+        // Only a message that is no header could be refused.
+        let _ = unread_too_much().add_header(&mut trailers);
+        let _ = stream.send_trailers(trailers);
+        return;
+    }
+    let held = Arc::clone(held);
+    tokio::spawn(async move {
+        if send_data(&mut stream, frame, unread).await.is_ok() {
+            let _ = stream.send_trailers(fine());
         }
-    }
+        held.fetch_sub(bytes, Ordering::Relaxed);
+    });
+}
 
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
-    }
+fn unread_too_much() -> Status {
+    Status::resource_exhausted(
+        "too many answers wait to be read: it was decided, read the answers and ask again",
+    )
 }
 
 /// Sends a response as fast as the peer takes it, until it gives up, or reads nothing for too long.
@@ -130,13 +142,17 @@ async fn next_frame(
     .await
 }
 
-fn shut_down() -> HeaderMap {
-    let status = Status::unavailable(
+/// The status of a stream that the end of the gateway ends.
+pub(super) fn stopping() -> Status {
+    Status::unavailable(
         "the gateway is shutting down: what it took is answered; send the rest to the next one",
-    );
+    )
+}
+
+fn shut_down() -> HeaderMap {
     let mut trailers = HeaderMap::new();
     // Only a message that is no header could be refused.
-    let _ = status.add_header(&mut trailers);
+    let _ = stopping().add_header(&mut trailers);
     trailers
 }
 

@@ -73,7 +73,7 @@ impl Collector for Source {
         self.durations(&mut to)?;
         self.apps(&mut to)?;
         let refused = self.telemetry.refused();
-        let help = "Calls that were refused as wrong";
+        let help = "Calls, and batches of streams, that were refused as wrong";
         counter(&mut to, "refused_calls", help)?.encode_counter(&refused, NO_EXEMPLAR)?;
         let open = self.connections_max - self.open.available_permits();
         let help = "Connections that are open";
@@ -142,7 +142,7 @@ impl Source {
             .take(APPS_MAX)
             .filter_map(|id| {
                 let usage = self.gateway.app_usage(*id, now)?;
-                Some((id.to_string(), usage, self.gateway.entitlements(*id)?))
+                Some((id.to_string(), usage, self.gateway.entitlements(*id, now)?))
             })
             .collect();
         let help = "What counts to a limit of a whole app; of the first 1,000 apps";

@@ -1,16 +1,20 @@
 //! The server: sockets, threads, HTTP/2, and ending well.
 //!
 //! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
-//! answer, `long` those that last, `stream` the stream of batches among them; `http` serves people's tools, `metrics` their text.
-//! Invariant: what a peer can take of memory, descriptors and time is bounded. When the server stops, calls in flight are
+//! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `authority` lets
+//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text.
+//! Invariant: what a peer can take of memory, descriptors and time is bounded, on the gRPC sockets: monitoring is for those
+//! who are trusted. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
 
+mod authority;
 mod bell;
 mod connection;
 mod http;
 mod listen;
 mod long;
 mod metrics;
+mod received;
 mod short;
 mod stream;
 mod worker;
@@ -24,8 +28,8 @@ use std::thread;
 use std::time::Duration;
 
 pub use connection::{
-    CONNECTION_WINDOW_BYTES, HEADERS_BYTES_MAX, HELD_BYTES_MAX, OWN_RESETS_MAX, PENDING_RESETS_MAX,
-    STREAM_WINDOW_BYTES,
+    CONNECTION_WINDOW_BYTES, FRAMES_BYTES_MAX, HEADERS_BYTES_MAX, HELD_BYTES_MAX, OWN_RESETS_MAX,
+    PENDING_RESETS_MAX, STREAM_WINDOW_BYTES,
 };
 
 use tokio::net::TcpListener;

@@ -2,15 +2,19 @@
 //!
 //! Invariant: an answer is a head, a message and a status, or a status alone. Absent on purpose: streams; see `stream`.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
-use tonic::Status;
+use tonic::{Code, Status};
 
-use super::connection::HELD_BYTES_MAX;
+use super::connection::{HELD_BYTES_MAX, held_too_much};
+use super::long;
+use super::received::Held;
 use super::worker::Shared;
 use crate::clock::{self, Stopwatch};
 use crate::grpc::{self, MESSAGE_BYTES_MAX, PREFIX_BYTES};
@@ -79,7 +83,7 @@ impl Incoming {
     pub(super) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
-        held: &mut usize,
+        held: &Held,
     ) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             let Poll::Ready(data) = self.body.poll_data(cx) else {
@@ -110,15 +114,13 @@ impl Incoming {
         }
     }
 
-    fn keep(&mut self, data: &Bytes, held: &mut usize) -> Result<(), Status> {
+    fn keep(&mut self, data: &Bytes, held: &Held) -> Result<(), Status> {
         self.read.extend_from_slice(data);
-        *held += data.len();
+        let all = held.fetch_add(data.len(), Ordering::Relaxed) + data.len();
         let fault = if self.read.len() > PREFIX_BYTES + MESSAGE_BYTES_MAX {
             grpc::too_large()
-        } else if *held > HELD_BYTES_MAX {
-            Status::resource_exhausted(
-                "the connection holds too many messages that are not whole: send each at once",
-            )
+        } else if all > HELD_BYTES_MAX {
+            held_too_much()
         } else {
             return Ok(());
         };
@@ -126,8 +128,8 @@ impl Incoming {
         Err(fault)
     }
 
-    fn take(&mut self, held: &mut usize) -> Bytes {
-        *held -= self.read.len();
+    fn take(&mut self, held: &Held) -> Bytes {
+        held.fetch_sub(self.read.len(), Ordering::Relaxed);
         std::mem::take(&mut self.read).freeze()
     }
 }
@@ -160,10 +162,10 @@ impl Whole {
     }
 
     /// Decides the calls and answers them.
-    pub(super) fn answer(&mut self, shared: &Shared) {
+    pub(super) fn answer(&mut self, shared: &Arc<Shared>, held: &Arc<Held>) {
         let (now, stopwatch) = (clock::now(), Stopwatch::start());
         if !self.admits.is_empty() {
-            self.answer_admits(shared, now);
+            self.answer_admits(shared, held, now);
             let calls = self.admits.len();
             shared
                 .counters
@@ -183,18 +185,18 @@ impl Whole {
                     .counters
                     .took(Call::AdmitBatch, 1, stopwatch.elapsed());
             }
-            give(shared, respond, answered);
+            give(shared, held, respond, answered);
         }
     }
 
-    fn answer_admits(&mut self, shared: &Shared, now: Timestamp) {
+    fn answer_admits(&mut self, shared: &Arc<Shared>, held: &Arc<Held>, now: Timestamp) {
         let Shared {
             gateway, counters, ..
-        } = shared;
+        } = &**shared;
         let admitting = &mut self.admitting;
         let mut give_to = |place: usize, answered| {
             if let Some(respond) = admitting.get_mut(place).and_then(Option::take) {
-                give(shared, respond, answered);
+                give(shared, held, respond, answered);
             }
         };
         if let [message] = self.admits.as_slice() {
@@ -207,29 +209,47 @@ impl Whole {
 }
 
 #[inline]
-fn give(shared: &Shared, respond: SendResponse<Bytes>, answered: Result<Bytes, Status>) {
+fn give(
+    shared: &Arc<Shared>,
+    held: &Arc<Held>,
+    respond: SendResponse<Bytes>,
+    answered: Result<Bytes, Status>,
+) {
     match answered {
-        Ok(frame) => send(respond, frame),
+        Ok(frame) => send(shared, held, respond, frame),
         Err(status) => {
-            shared.counters.refused();
+            if status.code() == Code::InvalidArgument {
+                shared.counters.refused();
+            }
             refuse(respond, status);
         }
     }
 }
 
+/// Answers up to that many bytes are left to `h2`, whether the peer reads or not: with all streams some MiB.
+const LEFT_BYTES_MAX: usize = 4 << 10;
+
 /// Sends head, message and status. A peer that has gone meanwhile is none of the call's business.
 #[inline]
-fn send(mut respond: SendResponse<Bytes>, frame: Bytes) {
-    let mut head = Response::new(());
-    head.headers_mut().insert(header::CONTENT_TYPE, GRPC);
-    let Ok(mut stream) = respond.send_response(head, false) else {
+fn send(shared: &Arc<Shared>, held: &Arc<Held>, mut respond: SendResponse<Bytes>, frame: Bytes) {
+    let mut response = Response::new(());
+    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    let Ok(mut stream) = respond.send_response(response, false) else {
         return;
     };
-    if stream.send_data(frame, false).is_ok() {
-        let mut trailers = HeaderMap::with_capacity(1);
-        trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
-        let _ = stream.send_trailers(trailers);
+    if frame.len() > LEFT_BYTES_MAX {
+        long::send_answer(shared, held, stream, frame);
+    } else if stream.send_data(frame, false).is_ok() {
+        let _ = stream.send_trailers(fine());
     }
+}
+
+/// The trailers of a call that was answered.
+#[inline]
+pub(super) fn fine() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+    trailers
 }
 
 /// Sends a status alone, and lets the rest of the request go.

@@ -15,6 +15,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::long;
 use super::worker::Shared;
 use crate::clock::{self, Stopwatch};
 use crate::grpc::{self, MESSAGE_BYTES_MAX};
@@ -58,6 +59,11 @@ impl Stream for Answers {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        // Not only when the peer pauses: one that never does would keep the gateway from ending.
+        if self.shared.bell.is_stopping() {
+            self.ended = true;
+            return Poll::Ready(Some(Err(long::stopping())));
         }
         match Pin::new(&mut self.batches).poll_next(cx) {
             Poll::Ready(Some(Ok(batch))) => {

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use super::authority::Mended;
 use super::bell::Bell;
 use super::connection;
 use crate::config::Connections;
@@ -107,6 +108,15 @@ impl Worker {
     }
 }
 
+/// A connection's part of its worker's load, however it ends.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Seat {
     /// How many connections the worker has.
     pub(super) fn load(&self) -> usize {
@@ -135,13 +145,12 @@ async fn serve(
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             next = accepted.recv() => {
                 let Some(Accepted { socket, permit }) = next else { break };
-                let (shared, load) = (Arc::clone(&shared), Arc::clone(&load));
+                let (shared, place) = (Arc::clone(&shared), Place(Arc::clone(&load)));
                 connections.spawn(async move {
                     if let Err(error) = run(socket, shared).await {
                         tracing::debug!("connection lost: {error}");
                     }
-                    load.fetch_sub(1, Ordering::Relaxed);
-                    drop(permit);
+                    drop((permit, place));
                 });
             }
         }
@@ -161,7 +170,7 @@ async fn run(socket: Socket, shared: Arc<Shared>) -> io::Result<()> {
         }
         Socket::Unix(socket) => {
             let socket = tokio::net::UnixStream::from_std(socket)?;
-            connection::serve(socket, shared).await;
+            connection::serve(Mended::new(socket), shared).await;
         }
     }
     Ok(())

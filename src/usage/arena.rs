@@ -133,11 +133,12 @@ impl<T> Arena<T> {
             .expect("slots are given out by this arena")
     }
 
-    /// Asks for the record in a slot.
+    /// Asks for the record in a slot. It may lie across two lines: the second is the one where the next record begins.
     #[inline]
     pub(super) fn prefetch(&self, slot: Slot<T>) {
         if let Some(chunk) = self.chunks.get(slot.place() / CHUNK) {
             prefetch_index(chunk, slot.place() % CHUNK);
+            prefetch_index(chunk, slot.place() % CHUNK + 1);
         }
     }
 

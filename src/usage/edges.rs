@@ -105,11 +105,12 @@ impl<T> Edges<T> {
         self.find(pool, slot).is_ok()
     }
 
-    /// Asks for the beginning of the list.
+    /// Asks for the list.
     #[inline]
     pub(super) fn prefetch(&self, pool: &Pool) {
-        if self.len() > 1 {
-            pool.prefetch(self.start);
+        let len = self.len();
+        if len > 1 {
+            pool.prefetch(self.start, len);
         }
     }
 

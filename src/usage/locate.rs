@@ -1,13 +1,18 @@
 //! Finding the records of operations, those of many at a time.
 //!
-//! A lookup is three dependent cache misses: table, record, list. Done stage by stage over a batch, the misses of its
-//! operations overlap. Invariant: what the stages find is a hint, which the `located_…` functions check before it is used.
+//! A lookup is three dependent cache misses: table, record, list. In a batch each is asked for while operations before it are
+//! decided. Invariant: what is found ahead is a hint, which the `located_…` functions check before it is used.
 
 use super::arena::Slot;
 use super::facts::Facts;
 use super::record::{Group, Life, User};
 use crate::admission::Operation;
 use crate::id::Key;
+
+/// Operations between two looks at one: as many as are decided while a cache line comes.
+const APART: usize = 8;
+/// Operations from the first look at one to its turn.
+pub(super) const LOOKS_AHEAD: usize = 3 * APART;
 
 /// An operation on keys.
 pub(crate) type Claim = Operation<Key, Key>;
@@ -69,16 +74,20 @@ impl Prepared {
 }
 
 impl Facts {
-    /// Looks for the records of operations, stage by stage: each asks for the cache lines that the next one reads.
-    pub(super) fn locate(&self, batch: &mut [Prepared]) {
-        for Prepared { claim, .. } in &*batch {
+    /// Looks for the records of operations that come later than `at`: each is looked at three times before its turn, and each
+    /// look asks for the cache lines that the next one reads. Begin with `at` from 0 to [`LOOKS_AHEAD`], then one more each.
+    #[inline]
+    pub(super) fn look_ahead(&self, batch: &mut [Prepared], at: usize) {
+        if let Some(Prepared { claim, .. }) = batch.get(at) {
             self.prefetch_tables(claim);
         }
-        for Prepared { claim, hint } in &mut *batch {
+        let second = at.checked_sub(APART).and_then(|at| batch.get_mut(at));
+        if let Some(Prepared { claim, hint }) = second {
             *hint = self.candidates(claim);
             self.prefetch_records(*hint);
         }
-        for Prepared { claim, hint } in batch {
+        let third = at.checked_sub(2 * APART).and_then(|at| batch.get(at));
+        if let Some(Prepared { claim, hint }) = third {
             self.prefetch_lists(claim, *hint);
         }
     }

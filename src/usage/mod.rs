@@ -26,6 +26,7 @@ pub(crate) use apps::{App, Apps, Control};
 pub use budget::Totals;
 pub(crate) use decide::Context;
 pub(crate) use facts::Facts;
+use locate::LOOKS_AHEAD;
 pub(crate) use locate::{Claim, Prepared};
 pub use report::{AppUsage, GroupUsage, UserUsage};
 
@@ -40,9 +41,6 @@ pub enum Commit {
     /// All are remembered, or none if one is denied.
     AllOrNothing,
 }
-
-/// Operations that are looked for together, before they are decided one by one.
-const LOCATED_TOGETHER: usize = 64;
 
 impl Facts {
     /// Decides one operation, and remembers it if it is allowed and the mode says so.
@@ -78,9 +76,10 @@ impl Facts {
         }
         let may_be_undone = context.mode == Mode::DryRun || commit == Commit::AllOrNothing;
         let before = may_be_undone.then(|| self.open_batch());
-        for together in batch.chunks_mut(LOCATED_TOGETHER) {
-            self.locate(together);
-            for Prepared { claim, hint } in together {
+        for at in 0..batch.len() + LOOKS_AHEAD {
+            self.look_ahead(batch, at);
+            let turn = at.checked_sub(LOOKS_AHEAD).and_then(|at| batch.get(at));
+            if let Some(Prepared { claim, hint }) = turn {
                 decisions.push(self.decide(context, claim, *hint));
             }
         }

@@ -3,6 +3,7 @@
 mod any_text;
 mod bundled;
 mod faults;
+mod gateway_file;
 mod in_force;
 
 use quotagate::catalog::{Bound, Reason};

@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod examples;
 mod replays;
+mod unix;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -99,6 +100,22 @@ fn run_at(address: &str, arguments: &[&str]) -> (i32, String, String) {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(arguments);
     output(command.env("QUOTAGATE_SERVER", address))
+}
+
+/// The Python that tests/run has set up with what the examples need.
+fn python() -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("target/python/bin/python");
+    assert!(
+        python.exists(),
+        "{} is not there; tests/run sets it up",
+        python.display()
+    );
+    let mut command = Command::new(python);
+    command
+        .current_dir(root)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
 }
 
 fn output(command: &mut Command) -> (i32, String, String) {

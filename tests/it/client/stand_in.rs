@@ -158,7 +158,7 @@ impl Admission {
         let Some(operation) = operation else {
             return AdmitResponse::default();
         };
-        let name = OperationKind::of_part(operation).name();
+        let name = OperationKind::from(operation).name();
         self.seen().operations.push(name);
         let mut response = AdmitResponse {
             outcome: Outcome::Allowed.into(),

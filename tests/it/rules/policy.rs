@@ -124,7 +124,9 @@ fn the_nearest_rule_that_has_not_expired_counts() {
 fn a_change_of_plan_or_policy_is_in_force_at_the_next_decision() {
     let mut stage = Stage::new();
     let revision = |stage: &Stage| {
-        let entitlements = stage.gateway.entitlements(crate::support::app(1));
+        let entitlements = stage
+            .gateway
+            .entitlements(crate::support::app(1), stage.now);
         entitlements.expect("an app").revision
     };
     let mut last = revision(&stage);

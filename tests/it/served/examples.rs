@@ -1,27 +1,16 @@
 //! The examples, as a stranger runs them.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Served, output};
+use super::{Served, output, python};
 
 const SAID: &str = "carol may not join: USER_NOT_FOUND (70107): There is no user \"carol\".\n";
 
-/// The Python that tests/run has set up with what the examples need.
-fn python(script: &str) -> Command {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    assert!(
-        python.exists(),
-        "{} is not there; tests/run sets it up",
-        python.display()
-    );
-    let mut command = Command::new(python);
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .arg(format!("examples/python/{script}"));
+fn python_example(script: &str) -> Command {
+    let mut command = python();
+    command.arg(format!("examples/python/{script}"));
     command
 }
 
@@ -52,7 +41,7 @@ fn python_over_tcp_and_a_unix_socket() {
     let served = Served::start();
     for (address, app) in [(served.address.clone(), "1"), (served.socket(), "2")] {
         served.done(&["app", "create", app]);
-        let (status, stdout, stderr) = output(python("admit.py").args([&address, app]));
+        let (status, stdout, stderr) = output(python_example("admit.py").args([&address, app]));
         assert_eq!(status, 0, "{stderr}");
         assert_eq!(stdout, format!("bob may join, says the gateway\n{SAID}"));
     }
@@ -63,7 +52,7 @@ fn python_over_tcp_and_a_unix_socket() {
 fn python_replays_a_real_trace() {
     let served = Served::start();
     served.done(&["app", "create", "1", "--edition", "pro"]);
-    let mut replay = python("replay.py");
+    let mut replay = python_example("replay.py");
     replay.args(["tests/data/nashville.ndjson.gz", "--app", "1"]);
     let (status, stdout, stderr) = output(replay.args(["--server", &served.address]));
     assert_eq!(status, 0, "{stderr}");

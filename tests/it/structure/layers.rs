@@ -4,7 +4,8 @@ use super::fault;
 use super::rust::{Named, paths};
 
 /// The layers without I/O, a runtime or formats: what they do follows from their arguments.
-pub const PURE: &str = "id time money catalog subscription entitlement admission metering rating";
+pub const PURE: &str =
+    "operation id time money catalog subscription entitlement admission metering rating";
 
 /// What a pure layer may not name.
 const IMPURE: &str = "std::fs std::net std::io std::process std::env std::thread std::sync::atomic tokio parking_lot \

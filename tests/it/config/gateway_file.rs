@@ -1,0 +1,102 @@
+//! The gateway file: what the bundled one says is what holds without it, and every kind of fault with its place.
+
+use std::fs;
+use std::path::Path;
+
+use quotagate::config::{Settings, builtin_settings, load_settings, read_settings};
+use quotagate::id::{IdKey, SdkAppId};
+
+fn faults(text: &str) -> String {
+    let faults = read_settings("g", text).expect_err("faults");
+    let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn what_the_bundled_file_says_is_what_holds_without_it() {
+    let bundled = builtin_settings();
+    assert_eq!(bundled.apps.len(), 1, "an app to try");
+    let with_no_app = Settings {
+        apps: Vec::new(),
+        ..bundled
+    };
+    assert_eq!(with_no_app, Settings::default());
+    assert_eq!(
+        read_settings("g", "").expect("an empty file"),
+        Settings::default()
+    );
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/gateway.toml");
+    assert_eq!(load_settings(&file).expect("no fault"), builtin_settings());
+}
+
+#[test]
+fn keys_that_are_commented_out_in_the_bundled_file_are_valid() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/gateway.toml");
+    let text = fs::read_to_string(file).expect("readable");
+    let uncommented: String = text
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(key) if key.contains(" = ") => format!("{key}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let settings = read_settings("g", &uncommented).expect("no fault");
+    assert!(settings.uds.is_some() && settings.workers == Some(2));
+    let key = IdKey::new(std::array::from_fn(|byte| {
+        u8::try_from(byte).expect("small")
+    }));
+    assert_eq!(settings.id_key, Some(key));
+}
+
+#[test]
+fn apps_may_name_an_edition() {
+    let text = "[[apps]]\nsdk_app_id = 7\n[[apps]]\nsdk_app_id = 8\nedition = \"pro\"\n";
+    let apps = read_settings("g", text).expect("no fault").apps;
+    let app = |number| SdkAppId::new(number).expect("not 0");
+    assert_eq!(apps, [(app(7), None), (app(8), Some("pro".into()))]);
+}
+
+#[test]
+fn every_fault_is_named_with_its_place() {
+    let text = r#"listen = "localhost:7600"
+http = 7601
+time_zone = "Asia/Shanghai"
+id_key = "00112233445566778899aabbccddeefg"
+workers = 0
+drain_secs = 10
+uds = ""
+[connections]
+max = "many"
+streams_max = 65537
+idle_seconds = 0.5
+[[apps]]
+sdk_app_id = 0
+[[apps]]
+sdk_app_id = 5
+[[apps]]
+sdk_app_id = 5
+[[apps]]
+edition = "pro"
+"#;
+    insta::assert_snapshot!(faults(text), @r#"
+    g:1:10: `listen` must be an IP address and a port like "127.0.0.1:7600"; found "localhost:7600"
+    g:2:8: `http` must be an IP address and a port like "127.0.0.1:7600"; found 7601
+    g:3:13: "Asia/Shanghai" is no zone: write a fixed offset like +08:00, at most 18 hours from UTC
+    g:4:10: `id_key` must be 32 hexadecimal digits, as `openssl rand -hex 16` prints them
+    g:5:11: `workers` must be a whole number from 1 to 256; found 0
+    g:6:1: the gateway file has no key "drain_secs"; did you mean `drain_seconds`?
+    g:7:7: `uds` must be a text of 1 to 500 characters; found ""
+    g:9:7: `max` must be a whole number from 1 to 1000000; found "many"
+    g:10:15: `streams_max` must be a whole number from 1 to 65536; found 65537
+    g:11:16: `idle_seconds` must be a whole number from 1 to 86400; found 0.5
+    g:13:14: `sdk_app_id` must be a whole number from 1 to 4294967295; found 0
+    g:17:14: app 5 stands on line 14 already: keep one
+    g:18:1: the app lacks `sdk_app_id`: add it
+    "#);
+}
+
+#[test]
+fn the_secret_stands_in_no_fault() {
+    let said = faults("id_key = \"secret-of-the-house\"\n");
+    assert!(!said.contains("secret-of"), "{said}");
+}

@@ -1,0 +1,16 @@
+//! The server over its sockets: what it answers to right and wrong calls, what hostile peers can take, how it ends.
+
+mod answers;
+mod control;
+mod drain;
+mod floods;
+mod gate;
+mod last_place;
+mod limits;
+mod parser;
+mod program;
+mod raw;
+mod reload;
+mod slow;
+mod tools;
+mod wrong;
