@@ -80,7 +80,7 @@ impl Scenario {
             if since % 30 == pays && app % APPS_OF_AN_ACCOUNT == 0 {
                 self.line(
                     &at,
-                    format_args!("\"top_up\",\"account\":\"a{account}\",\"amount\":\"9000\""),
+                    format_args!("\"top_up\",\"account\":\"a{account}\",\"amount\":\"20000\""),
                 );
             }
         }

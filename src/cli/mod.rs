@@ -77,8 +77,8 @@ enum Command {
     Usage(usage::Arguments),
     Reload(reload::Arguments),
     Replay(replay::Arguments),
-    Load(load::Arguments),
     Simulate(simulate::Arguments),
+    Load(load::Arguments),
 }
 
 #[derive(Subcommand)]
