@@ -144,8 +144,8 @@ impl Gateway {
             }
             return;
         }
-        let prepared = |(ask, _): &(&Ask<'_>, _)| Prepared::new(self.claim(&ask.request));
-        let mut batch: Vec<_> = asks.iter().map(prepared).collect();
+        let requests = asks.iter().map(|(ask, _)| &ask.request);
+        let mut batch: Vec<_> = requests.map(|one| Prepared::new(self.claim(one))).collect();
         let mut decisions = Vec::with_capacity(batch.len());
         let decided = self.locked(app, mode, now, |facts, context| {
             facts.admit_batch(context, &mut batch, Commit::Each, &mut decisions)
@@ -171,7 +171,7 @@ impl Gateway {
         commit: Commit,
         now: Timestamp,
     ) -> BatchAnswer {
-        let mut batch: Vec<Prepared> = requests
+        let mut batch: Vec<Prepared<'_>> = requests
             .iter()
             .map(|one| Prepared::new(self.claim(one)))
             .collect();
@@ -373,10 +373,10 @@ impl Gateway {
     }
 
     #[inline]
-    fn claim(&self, request: &Request<'_>) -> Claim {
+    fn claim<'a>(&self, request: &Request<'a>) -> Claim<'a> {
         request.map(
-            |user| self.hasher.user(user),
-            |group| self.hasher.group(group),
+            |user| self.hasher.named_user(user),
+            |group| self.hasher.named_group(group),
         )
     }
 

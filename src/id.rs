@@ -112,6 +112,15 @@ pub struct Key {
     pub low: u64,
 }
 
+/// A user's or group's id with its key: what facts are found by, and what they are called by outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Named<'a> {
+    /// The key of the text.
+    pub key: Key,
+    /// The id as it came.
+    pub text: &'a str,
+}
+
 /// The deployment's secret for hashing ids: stable for the life of its data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdKey([u8; 16]);
@@ -155,6 +164,24 @@ impl IdHasher {
     #[inline]
     pub fn group(&self, id: GroupId<'_>) -> Key {
         self.key(id.0)
+    }
+
+    /// A user's id with its key.
+    #[inline]
+    pub fn named_user<'a>(&self, id: UserId<'a>) -> Named<'a> {
+        Named {
+            key: self.user(id),
+            text: id.0,
+        }
+    }
+
+    /// A group's id with its key.
+    #[inline]
+    pub fn named_group<'a>(&self, id: GroupId<'a>) -> Named<'a> {
+        Named {
+            key: self.group(id),
+            text: id.0,
+        }
     }
 
     #[inline]

@@ -16,6 +16,11 @@ impl GroupTypeId {
         (usize::from(small) < GROUP_TYPES_MAX).then_some(Self(small))
     }
 
+    /// The code.
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+
     /// The code, as a place in a table of [`GROUP_TYPES_MAX`].
     #[inline]
     pub const fn place(self) -> usize {

@@ -10,6 +10,7 @@
 mod apps;
 mod arena;
 mod budget;
+mod change;
 mod decide;
 mod edges;
 mod facts;
@@ -45,7 +46,7 @@ pub enum Commit {
 impl Facts {
     /// Decides one operation, and remembers it if it is allowed and the mode says so.
     #[inline]
-    pub(crate) fn admit(&mut self, context: &Context<'_>, claim: &Claim) -> Decision {
+    pub(crate) fn admit(&mut self, context: &Context<'_>, claim: &Claim<'_>) -> Decision {
         self.advance_to(context.entitlements.zone.day(context.now));
         self.sweep_step();
         let hint = self.candidates(claim);
@@ -66,7 +67,7 @@ impl Facts {
     pub(crate) fn admit_batch(
         &mut self,
         context: &Context<'_>,
-        batch: &mut [Prepared],
+        batch: &mut [Prepared<'_>],
         commit: Commit,
         decisions: &mut Vec<Decision>,
     ) -> bool {

@@ -166,7 +166,7 @@ impl Facts {
 mod tests {
     use super::*;
     use crate::catalog::GroupTypeId;
-    use crate::id::Key;
+    use crate::id::{Key, Named};
     use crate::usage::edges::NOT_LOOKED_FOR;
     use crate::usage::locate::Found;
 
@@ -178,11 +178,15 @@ mod tests {
             low: n,
         };
         let kind = GroupTypeId::new(1).expect("valid");
+        let named = |n: u64| Named {
+            key: key(n),
+            text: "x",
+        };
         let slots: Vec<_> = (0..users)
-            .map(|n| facts.register(key(n), Found::Nobody))
+            .map(|n| facts.register(named(n), Found::Nobody))
             .collect();
         for round in 0..rounds {
-            let group = facts.add_group(key(round), kind, Some(key(0)));
+            let group = facts.add_group(named(round), kind, Some(key(0)));
             for user in &slots {
                 facts.sweep_step();
                 facts.add_membership(*user, group, NOT_LOOKED_FOR);
