@@ -6,7 +6,7 @@ use super::limit::{Bound, LimitName};
 pub const GROUP_TYPES_MAX: usize = 16;
 
 /// A group's type as the facts hold it: the stable `code` that the catalog gives it, 0 to 15.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct GroupTypeId(u8);
 
 impl GroupTypeId {

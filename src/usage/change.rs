@@ -95,12 +95,8 @@ impl<'a> Change<'a> {
                 logins,
                 id,
             } => {
-                let parts: [&[u8]; 4] = [
-                    &slot(user),
-                    &slot(former),
-                    &logins.to_bytes(),
-                    &key(id.key),
-                ];
+                let parts: [&[u8]; 4] =
+                    [&slot(user), &slot(former), &logins.to_bytes(), &key(id.key)];
                 put(out, 3, &parts);
                 put_text(out, id.text);
             }

@@ -32,7 +32,12 @@ pub(crate) struct Context<'a> {
 impl Facts {
     /// Decides one operation and changes the facts by it.
     #[inline]
-    pub(super) fn decide(&mut self, context: &Context<'_>, claim: &Claim<'_>, hint: Hint) -> Decision {
+    pub(super) fn decide(
+        &mut self,
+        context: &Context<'_>,
+        claim: &Claim<'_>,
+        hint: Hint,
+    ) -> Decision {
         let mut judge = Judge::new(context.entitlements, context.mode);
         let ruling = match judge.app_state(context.now, claim.adds()) {
             Ok(()) => self.rule(context, &mut judge, claim, hint),
@@ -215,10 +220,12 @@ impl Facts {
         let (kind, owner_id) = (new.kind(), new.owner());
         let found = self.located_user(hint.user, owner_id.key);
         let owner = found.user();
-        let existing = self.located_group(hint.group, new.group().key).map(|group| {
-            let same = self.groups.get(group).owner == Some(owner_id.key);
-            if same { SameOwner::Yes } else { SameOwner::No }
-        });
+        let existing = self
+            .located_group(hint.group, new.group().key)
+            .map(|group| {
+                let same = self.groups.get(group).owner == Some(owner_id.key);
+                if same { SameOwner::Yes } else { SameOwner::No }
+            });
         let owner_joined = owner.map(|owner| self.joined(context, owner));
         let facts = CreateFacts {
             owner_joined,
@@ -242,7 +249,11 @@ impl Facts {
     }
 
     /// The initial members join one by one, with a result each; the creation stands (RULES, section 2; B38).
-    fn join_members(&mut self, context: &Context<'_>, new: &NewGroup<Named<'_>, Named<'_>>) -> Vec<Decision> {
+    fn join_members(
+        &mut self,
+        context: &Context<'_>,
+        new: &NewGroup<Named<'_>, Named<'_>>,
+    ) -> Vec<Decision> {
         let join = |facts: &mut Self, member: &Named<'_>| {
             let mut judge = Judge::new(context.entitlements, context.mode);
             let target = (new.group(), *member, Some(new.kind()));

@@ -38,11 +38,21 @@ pub(crate) struct Facts {
     pub(super) undo: Option<Vec<Undo>>,
     /// The records of what has changed since the lock was taken; nothing where no journal keeps them.
     pub(super) changes: Option<Vec<u8>>,
+    pub(super) reuse: Reuse,
+}
+
+/// When the slots of the dead are given out again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reuse {
+    /// As soon as no list leads to them.
+    AtOnce,
+    /// After a snapshot, too: a journal tells what happens to slots.
+    AfterSnapshot,
 }
 
 impl Facts {
     /// An app with no facts, created on a day.
-    pub(crate) fn new(day: Day) -> Self {
+    pub(crate) fn new(day: Day, reuse: Reuse) -> Self {
         let mut metering = Metering::default();
         metering.begin_day(day, 0);
         Self {
@@ -58,6 +68,7 @@ impl Facts {
             sweep: Sweep::default(),
             undo: None,
             changes: None,
+            reuse,
         }
     }
 

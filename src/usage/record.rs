@@ -90,7 +90,10 @@ impl Logins {
         let (bits, last) = (self.bits, self.last);
         let mut bytes = [0; 10];
         let fields = bits.to_le_bytes().into_iter().chain(last.to_le_bytes());
-        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+        bytes
+            .iter_mut()
+            .zip(fields)
+            .for_each(|(to, from)| *to = from);
         bytes
     }
 

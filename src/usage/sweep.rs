@@ -5,8 +5,8 @@
 //! Invariant: a slot is released only after a pass that began when it was dead already: then no list leads to it.
 //! Absent on purpose: a thread and a clock. The steps ride on the operations that make them necessary.
 
-use super::arena::{Pile, Slot};
-use super::facts::Facts;
+use super::arena::{Arena, Pile, Slot};
+use super::facts::{Facts, Reuse};
 use super::record::{Group, Life, User};
 use crate::admission::AppCounts;
 use crate::time::Day;
@@ -150,15 +150,22 @@ impl Facts {
         let work = self.sweep.work();
         for _ in 0..RELEASES {
             if let Some(slot) = work.users.pop() {
-                self.users.release(slot);
+                give_back(&mut self.users, slot, self.reuse);
             }
             if let Some(slot) = work.groups.pop() {
-                self.groups.release(slot);
+                give_back(&mut self.groups, slot, self.reuse);
             }
         }
         if work.users.is_empty() && work.groups.is_empty() {
             work.pass = None;
         }
+    }
+}
+
+fn give_back<T>(arena: &mut Arena<T>, slot: Slot<T>, reuse: Reuse) {
+    match reuse {
+        Reuse::AtOnce => arena.release(slot),
+        Reuse::AfterSnapshot => arena.retire(slot),
     }
 }
 
@@ -172,7 +179,7 @@ mod tests {
 
     /// An app of users who all join a group that is deleted again, round after round.
     fn rounds(users: u64, rounds: u64) -> (Facts, Vec<Slot<User>>) {
-        let mut facts = Facts::new(Day::from_number(20_000));
+        let mut facts = Facts::new(Day::from_number(20_000), Reuse::AtOnce);
         let key = |n: u64| Key {
             high: n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             low: n,
