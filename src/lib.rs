@@ -55,6 +55,15 @@ pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod usage;
 
+#[cfg(feature = "server")]
+pub mod journal;
+
+#[cfg(feature = "server")]
+pub mod snapshot;
+
+#[cfg(feature = "server")]
+pub mod recovery;
+
 // The application.
 
 #[cfg(feature = "server")]

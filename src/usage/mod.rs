@@ -33,6 +33,7 @@ pub(crate) use facts::{Facts, Reuse};
 use locate::LOOKS_AHEAD;
 pub(crate) use locate::{Claim, Prepared};
 pub use report::{AppUsage, GroupUsage, UserUsage};
+pub(crate) use restore::{Malformed, Restoring};
 
 use crate::admission::{Decision, Mode};
 use crate::entitlement::Entries;

@@ -25,6 +25,13 @@ const SKIPPED_MAX: u32 = 1 << 20;
 #[error("{0}")]
 pub(crate) struct Malformed(&'static str);
 
+impl Malformed {
+    /// What is wrong with them.
+    pub(crate) const fn of(what: &'static str) -> Self {
+        Self(what)
+    }
+}
+
 /// The facts of an app on their way back.
 pub(crate) struct Restoring {
     facts: Facts,

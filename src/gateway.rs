@@ -1,18 +1,22 @@
-//! The hot path, from a request to its answer; `control` of apps is beside it.
+//! The hot path, from a request to its answer; `apps` beside it says which apps there are.
 //!
 //! Read `admit` from top to bottom: hash the ids, find the app, take its lock, load its limits, decide, let go.
 //! Invariant: what is decided stands in the facts, and in the journal where there is one, in the same order.
 //! Absent on purpose: sockets, files, the clock.
 
-mod control;
+mod apps;
+mod durable;
 
+use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::admission::{Decision, Denial, Explanation, Mode, Outcome, Request, Subject, explain};
+use crate::admission::{
+    Decision, Denial, Explanation, Mode, Operation, Outcome, Request, Subject, explain,
+};
 use crate::catalog::Reason;
 use crate::entitlement::{Entitlements, Terms};
 use crate::id::{GroupId, IdHasher, IdKey, SdkAppId, UserId};
@@ -21,9 +25,10 @@ pub use crate::usage::Commit;
 use crate::usage::{
     AppUsage, Apps, Claim, Context, Facts, GroupUsage, Prepared, Totals, UserUsage,
 };
-pub use control::{AppError, Stranded};
+pub use apps::{AppError, Stranded};
+use durable::Durable;
 
-/// The gateway: every app with its limits and facts, in memory.
+/// The gateway: every app with its limits and facts, in memory, and a journal of them if it is [durable](Self::durable).
 pub struct Gateway {
     apps: Apps,
     hasher: IdHasher,
@@ -31,6 +36,8 @@ pub struct Gateway {
     terms: ArcSwap<Terms>,
     /// The last revision given; held while a control call is under way.
     revision: Mutex<u64>,
+    /// Nothing if all is held in memory alone.
+    durable: Option<Durable>,
 }
 
 /// An operation that is asked for by itself.
@@ -68,7 +75,7 @@ pub struct BatchAnswer {
 }
 
 impl Gateway {
-    /// A gateway with no apps.
+    /// A gateway with no apps, which holds all in memory.
     pub fn new(terms: Terms, id_key: IdKey) -> Self {
         Self {
             apps: Apps::default(),
@@ -76,6 +83,7 @@ impl Gateway {
             totals: Totals::default(),
             terms: ArcSwap::from_pointee(terms),
             revision: Mutex::new(0),
+            durable: None,
         }
     }
 
@@ -100,9 +108,13 @@ impl Gateway {
         let mut waiting: Vec<_> = asks.iter().zip(&mut answers).collect();
         while let Some((first, _)) = waiting.first() {
             let (app, mode) = (first.app, first.mode);
-            let (together, others): (Vec<_>, Vec<_>) = waiting
-                .into_iter()
-                .partition(|(ask, _)| ask.app == app && ask.mode == mode);
+            let is_long = brings_members(&first.request);
+            let mut alone = is_long;
+            let (together, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(ask, _)| {
+                let goes = ask.app == app && ask.mode == mode;
+                goes && brings_members(&ask.request) == is_long
+                    && (!is_long || mem::take(&mut alone))
+            });
             waiting = others;
             self.admit_together(app, mode, together, now);
         }
@@ -291,7 +303,12 @@ impl Gateway {
                         mode,
                         now,
                     };
-                    let done = work(&mut facts, &context);
+                    let done = match &self.durable {
+                        Some(durable) => {
+                            durable.noting(id, now, &mut facts, |facts| work(facts, &context))
+                        }
+                        None => work(&mut facts, &context),
+                    };
                     drop(facts);
                     return (done, entitlements);
                 }
@@ -317,6 +334,11 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Whether an operation takes as long as many: its group begins with members. Such are decided one by one.
+fn brings_members(request: &Request<'_>) -> bool {
+    matches!(request, Operation::CreateGroup(new) if !new.members().is_empty())
 }
 
 impl Answer {

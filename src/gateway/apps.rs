@@ -10,7 +10,7 @@ use crate::entitlement::{Entitlements, Terms};
 use crate::id::SdkAppId;
 use crate::subscription::{Plan, Standing};
 use crate::time::Timestamp;
-use crate::usage::{App, Control, Facts, Reuse};
+use crate::usage::{App, Control};
 
 /// Why an app cannot be created or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub struct Stranded {
 }
 
 impl Gateway {
-    /// Adds an app with no usage.
+    /// Adds an app with no usage, or with what was recovered of it.
     pub fn create_app(
         &self,
         id: SdkAppId,
@@ -44,22 +44,15 @@ impl Gateway {
         standing: Standing,
         now: Timestamp,
     ) -> Result<(), AppError> {
-        let facts = Facts::new(self.terms.load().zone.day(now), Reuse::AtOnce);
-        self.add_app(id, Control { plan, standing }, facts, now)
-    }
-
-    pub(super) fn add_app(
-        &self,
-        id: SdkAppId,
-        control: Control,
-        facts: Facts,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
         let mut revision = self.revision.lock();
-        let entitlements = resolve(&self.terms.load(), id, &control, now, *revision + 1)?;
-        if !self.apps.insert(id, App::new(control, entitlements, facts)) {
+        let control = Control { plan, standing };
+        let terms = self.terms.load();
+        let entitlements = resolve(&terms, id, &control, now, *revision + 1)?;
+        if self.apps.with(id, |_| ()).is_some() {
             return Err(AppError::Exists(id));
         }
+        let facts = self.facts_of(id, terms.zone.day(now));
+        self.apps.insert(id, App::new(control, entitlements, facts));
         *revision += 1;
         Ok(())
     }
