@@ -15,10 +15,11 @@ use tracing_subscriber::EnvFilter;
 use super::config_check::summary;
 use super::{TROUBLE, complain, faults_in, print, runtime};
 use crate::clock;
-use crate::config::{self, Fault, Loaded, Settings};
+use crate::config::{self, Fault, Loaded, Settings, Storage};
+use crate::data_dir::DataDir;
 use crate::entitlement::Terms;
 use crate::gateway::{AppError, Gateway};
-use crate::id::{IdKey, SdkAppId};
+use crate::id::SdkAppId;
 use crate::reload::Reloader;
 use crate::server::{Drained, Server};
 use crate::subscription::{Plan, Standing};
@@ -48,6 +49,9 @@ Exit status:
   2  trouble: a fault in a file or an argument, or an address that cannot be listened on"
 )]
 pub(super) struct Arguments {
+    /// The data directory, instead of the file's `data_dir`; it is created when it is missing
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// The gateway file; catalog.toml and limits.toml are taken from beside it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -88,6 +92,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 impl Arguments {
     fn put_into(&self, settings: &mut Settings) {
+        if let Some(data_dir) = &self.data_dir {
+            settings.storage.data_dir.clone_from(data_dir);
+        }
         if let Some(listen) = self.listen {
             settings.listen = listen;
             if listen.port() == 0 {
@@ -163,13 +170,21 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         policy: Arc::new(loaded.policy),
         zone: settings.zone,
     };
-    let id_key = settings.id_key.unwrap_or_else(IdKey::random);
+    let storage = settings.storage.clone();
+    let opened = DataDir::open(
+        &storage.data_dir,
+        settings.id_key,
+        "that is starting",
+        clock::now(),
+    );
+    let (data, id_key) = opened?;
     let gateway = Arc::new(Gateway::new(terms, id_key));
     create_missing(&gateway, &settings.apps).with_context(|| file)?;
     let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), dir));
     let apps = gateway.app_ids();
     let server = Server::start(settings, gateway, Arc::clone(&reloader)).await?;
-    print(&greeting(&server, &told, &apps))?;
+    data.says(&format!("serving on {}", server.grpc()))?;
+    print(&greeting(&server, &told, &storage, &apps))?;
 
     while signals.next().await == Told::Reload {
         let reloader = Arc::clone(&reloader);
@@ -205,7 +220,7 @@ fn create_missing(
     Ok(())
 }
 
-fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
+fn greeting(server: &Server, told: &str, storage: &Storage, apps: &[SdkAppId]) -> String {
     let at = format!("http://{}", server.grpc());
     let elsewhere = if at == "http://127.0.0.1:7600" {
         String::new()
@@ -221,6 +236,7 @@ fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
         .map(|path| format!("listening on unix://{}", path.display()));
     let lines = [
         Some(format!("quotagate {}: {told}", env!("CARGO_PKG_VERSION"))),
+        Some(told_of(storage)),
         Some(format!("listening on {at}")),
         uds,
         Some(format!("metrics on http://{}/metrics", server.http())),
@@ -231,6 +247,18 @@ fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
         .flatten()
         .map(|line| line + "\n")
         .collect()
+}
+
+/// A line for people about where data is kept.
+fn told_of(storage: &Storage) -> String {
+    let dir = &storage.data_dir;
+    let here = if dir.is_relative() && !dir.starts_with(".") && !dir.starts_with("..") {
+        "./"
+    } else {
+        ""
+    };
+    let level = storage.level.name();
+    format!("data in {here}{}, level {level}", dir.display())
 }
 
 /// What a signal asks for.
