@@ -131,6 +131,20 @@ impl IdKey {
         Self(bytes)
     }
 
+    /// A key from its 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hex.then(|| u128::from_str_radix(text, 16).ok());
+        number.flatten().map(|it| Self(it.to_be_bytes()))
+    }
+
+    /// Tells keys apart, and tells nothing else of them.
+    pub fn fingerprint(self) -> u128 {
+        SipHasher13::new_with_key(&self.0)
+            .hash(b"quotagate: the fingerprint of an id_key")
+            .as_u128()
+    }
+
     /// A fresh key from the process's random source, for a deployment that keeps no data.
     pub fn random() -> Self {
         use std::hash::{BuildHasher as _, RandomState};

@@ -64,6 +64,9 @@ pub mod snapshot;
 #[cfg(feature = "server")]
 pub mod recovery;
 
+#[cfg(feature = "server")]
+pub mod data_dir;
+
 // The application.
 
 #[cfg(feature = "server")]
