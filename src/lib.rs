@@ -55,6 +55,9 @@ pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod usage;
 
+#[cfg(feature = "server")]
+pub mod journal;
+
 // The application.
 
 #[cfg(feature = "server")]

@@ -15,6 +15,7 @@ mod churn;
 mod cli;
 mod client;
 mod config;
+mod journal;
 mod linearizable;
 mod load;
 mod model;
