@@ -61,8 +61,13 @@ impl Log {
         let Some(handle) = upkeep.next.take() else {
             return Err(self.broken());
         };
+        let header = SegmentHeader {
+            set: self.set,
+            first,
+            durable: file.durable,
+        };
         drop(file);
-        handle.write_at(0, &self.header(first))?;
+        handle.write_at(0, &header.encode())?;
         handle.sync()?;
         self.storage.rename(NEXT, &name(first))?;
         self.storage.sync_dir()?;
@@ -138,7 +143,12 @@ pub(super) fn begin(
     ahead_bytes: u64,
 ) -> io::Result<Arc<dyn StoredFile>> {
     let file = create(storage, ahead_bytes)?;
-    file.write_at(0, &SegmentHeader { set, first }.encode())?;
+    let header = SegmentHeader {
+        set,
+        first,
+        durable: first,
+    };
+    file.write_at(0, &header.encode())?;
     file.sync()?;
     storage.rename(NEXT, &name(first))?;
     storage.sync_dir()?;

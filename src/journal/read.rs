@@ -279,6 +279,7 @@ impl Reading<'_, '_> {
         if header.set != set || header.first != segment.first {
             return Err(ReadError::Foreign { file });
         }
+        self.found.durable = self.found.durable.max(header.durable);
         Ok(Some(Seal::new(set)))
     }
 
@@ -352,13 +353,15 @@ impl Reading<'_, '_> {
             let proof = format!("a snapshot was made at position {}", self.from);
             return Err(self.damaged(&file, stop.offset, proof));
         }
-        let Some(set) = self.found.set else {
+        let is_first = self.found.segments.len() == 1;
+        let begun = self.found.set.filter(|_| !is_first || stop.offset > 0);
+        let Some(set) = begun else {
             let proof = "a first segment is made durable before anything is written to it";
             return Err(self.damaged(&file, stop.offset, proof.to_owned()));
         };
         let behind = Behind {
             storage: self.storage,
-            seal: Seal::new(set),
+            set,
             reached,
         };
         let proof = behind

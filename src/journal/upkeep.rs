@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::entry::Position;
-use super::frame::{FRAME_HEADER, SEGMENT_HEADER, SegmentHeader};
+use super::frame::{FRAME_HEADER, SegmentHeader};
 use super::log::{CLOSED, FULL, Log};
 use super::segment::{NEXT, name};
 use super::status::count;
@@ -239,18 +239,24 @@ impl Log {
     /// Begins the next segment behind all that is pending, unless the present one has nothing yet.
     fn switch(&self, upkeep: &mut Upkeep) -> io::Result<Position> {
         self.prepare(upkeep)?;
-        if self.write(&mut self.file.lock()) == Wrote::NoRoom {
+        let mut tries = 0;
+        let mut file = loop {
+            let mut file = self.file.lock();
+            match self.write(&mut file) {
+                // Others append meanwhile: it may take more than one.
+                Wrote::NoRoom if tries < 5 => drop(file),
+                Wrote::NoRoom => return Err(io::ErrorKind::StorageFull.into()),
+                Wrote::All if file.footing == Footing::Sound => break file,
+                Wrote::All | Wrote::Failed => return Err(self.broken()),
+            }
+            tries += 1;
             self.make_room(upkeep);
-        }
-        let mut file = self.file.lock();
-        let wrote = self.write(&mut file);
+        };
         let first = file.written;
-        let switched = match wrote {
-            Wrote::Failed => Err(self.broken()),
-            Wrote::NoRoom => Err(io::ErrorKind::StorageFull.into()),
-            Wrote::All if file.footing != Footing::Sound => Err(self.broken()),
-            Wrote::All if file.first == first => Ok(()),
-            Wrote::All => self.begin_next(upkeep, &mut file, first),
+        let switched = if file.first == first {
+            Ok(())
+        } else {
+            self.begin_next(upkeep, &mut file, first)
         };
         drop(file);
         self.wake();
@@ -266,7 +272,12 @@ impl Log {
         let Some(next) = upkeep.next.take() else {
             return Err(self.broken());
         };
-        if let Err(error) = next.write_at(0, &self.header(first)) {
+        let header = SegmentHeader {
+            set: self.set,
+            first,
+            durable: file.durable,
+        };
+        if let Err(error) = next.write_at(0, &header.encode()) {
             // It goes on in the present one, whose promises are untouched.
             let _ = self.storage.remove(NEXT);
             return Err(error);
@@ -318,11 +329,6 @@ impl Log {
         handle.write_at(offset, &self.seal.closing(end, end))?;
         handle.truncate(offset.saturating_add(FRAME_HEADER as u64))?;
         handle.sync()
-    }
-
-    pub(super) fn header(&self, first: Position) -> [u8; SEGMENT_HEADER] {
-        let set = self.set;
-        SegmentHeader { set, first }.encode()
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -1,6 +1,12 @@
 //! The journal's bytes: what was promised is read back, whatever happens to the disk, and nothing else.
 
+mod any_bytes;
+mod crash;
+mod damage;
 mod directory;
+mod failing;
+mod faulty;
+mod threads;
 
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -68,6 +74,17 @@ pub fn append(log: &Log, app: u32, ms: i64, records: &[u8]) -> Kept {
         end,
         records,
     }
+}
+
+/// The names of the segments, from the first on.
+pub fn names(storage: &dyn Storage) -> Vec<String> {
+    let listed = storage.list().expect("listed").into_iter();
+    let names = listed.map(|file| file.name);
+    let mut names: Vec<_> = names
+        .filter(|name| name.rsplit('.').next() == Some("qgj"))
+        .collect();
+    names.sort();
+    names
 }
 
 /// Whether a position has been promised.
