@@ -50,6 +50,9 @@ impl Log {
     /// [`refounded`](Self::refounded) says that the snapshot is durable. An error leaves all as it was; try again later.
     pub fn refound(&self) -> io::Result<Position> {
         let mut upkeep = self.upkeep.lock();
+        if self.is_closed() {
+            return Err(self.broken());
+        }
         // Room first: a disk without any leaves all as it was.
         self.prepare(&mut upkeep)?;
         let mut file = self.file.lock();

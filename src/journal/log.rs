@@ -77,6 +77,9 @@ pub struct Log {
     pub(super) reached: AtomicU64,
     /// Room left in the active segment.
     pub(super) room: AtomicU64,
+    /// Copies of what is in `file`, for those who must not wait for a disk to be told about it.
+    pub(super) written: AtomicU64,
+    pub(super) durable: AtomicU64,
     pub(super) refusing: AtomicU8,
     pub(super) is_slow: AtomicBool,
     pub(super) waiting: Waiting,
@@ -104,6 +107,8 @@ impl Log {
             pending_bytes: AtomicU64::new(0),
             reached: AtomicU64::new(0),
             room: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
             refusing: AtomicU8::new(0),
             is_slow: AtomicBool::new(false),
             waiting: Waiting::default(),
@@ -272,16 +277,12 @@ impl Log {
 
     /// What it has counted.
     pub fn counts(&self) -> Counts {
-        let (written, durable) = {
-            let file = self.file.lock();
-            (file.written, file.durable)
-        };
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
             state: self.state(),
             appended: self.position(),
-            written,
-            durable,
+            written: Position::new(of(&self.written)),
+            durable: Position::new(of(&self.durable)),
             pending_bytes: of(&self.pending_bytes),
             writes: of(&self.tally.writes),
             syncs: of(&self.tally.syncs),

@@ -136,7 +136,10 @@ impl Log {
 
     /// Publishes how far the file is.
     pub(super) fn mark(&self, file: &Active) {
+        // Relaxed: figures for people, and a hint.
         self.room.store(file.room(), Ordering::Relaxed);
+        self.written.store(file.written.get(), Ordering::Relaxed);
+        self.durable.store(file.durable.get(), Ordering::Relaxed);
         let reached = match self.options.level {
             Level::Memory => u64::MAX,
             // After a failure what was written since the last sync may be lost from the kernel, too.
@@ -146,7 +149,11 @@ impl Log {
         // Release: pairs with the acquire in `reached`. Only who holds the lock of the file stores it.
         let before = self.reached.swap(reached, Ordering::Release);
         let is_stalled = self.refusing.load(Ordering::Relaxed) & STALLED != 0;
-        if is_stalled && (reached > before || file.written == self.position()) {
+        let done = match self.options.level {
+            Level::Power => file.durable,
+            Level::Process | Level::Memory => file.written,
+        };
+        if is_stalled && (reached > before || done == self.position()) {
             self.refusing.fetch_and(!STALLED, Ordering::Relaxed);
             tracing::info!("the disk has taken more of the journal");
         }

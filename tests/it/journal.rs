@@ -1,8 +1,10 @@
 //! The journal's bytes: what was promised is read back, whatever happens to the disk, and nothing else.
 
 mod any_bytes;
+mod content;
 mod crash;
 mod damage;
+mod dice;
 mod directory;
 mod failing;
 mod faulty;

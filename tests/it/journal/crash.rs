@@ -3,7 +3,8 @@
 
 use quotagate::journal::{Level, Log, Position, SetId, read};
 
-use super::faulty::{Dice, End, Faulty, Trouble};
+use super::dice::Dice;
+use super::faulty::{End, Faulty, Trouble};
 use super::{Kept, append, is_reached, options};
 
 /// What must be true of the files, whatever happens.

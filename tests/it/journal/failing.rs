@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 
 use quotagate::journal::{Change, Ending, Level, Log, Position, Reason, State};
 
-use super::faulty::{Call, Dice, End, Faulty, Trouble};
+use super::dice::Dice;
+use super::faulty::{Call, End, Faulty, Trouble};
 use super::{Kept, append, entries, is_reached, open, options};
 
 fn refused(log: &Log, change: Change) -> Option<Reason> {

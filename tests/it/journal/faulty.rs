@@ -10,6 +10,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use quotagate::journal::{Storage, Stored, StoredFile};
 
+use super::content::{Content, Edit, edit, lossy};
+use super::dice::Dice;
+
 /// Calls that may fail one by one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Call {
@@ -40,66 +43,6 @@ pub enum End {
     Kill,
     /// What was not synced may be there, or not, or in part.
     PowerLoss,
-}
-
-/// Numbers that a seed gives (SplitMix64).
-#[derive(Clone, Debug)]
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below that bound, which is not 0.
-    pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.roll() % bound as u64).expect("below a usize")
-    }
-
-    pub fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-}
-
-/// A change of a file that has not been synced.
-#[derive(Clone, Debug)]
-enum Edit {
-    Write(usize, Vec<u8>),
-    Length(usize),
-}
-
-#[derive(Debug, Default)]
-struct Content {
-    synced: Vec<u8>,
-    edits: Vec<Edit>,
-    now: Vec<u8>,
-    has_failed_to_sync: bool,
-}
-
-impl Content {
-    fn durable(bytes: Vec<u8>) -> Self {
-        Self {
-            synced: bytes.clone(),
-            now: bytes,
-            ..Self::default()
-        }
-    }
-
-    /// The kernel keeps what was written, but for what a failed sync has left: that counts as clean, and may go.
-    fn after_kill(&self, dice: &mut Dice) -> Self {
-        if self.has_failed_to_sync {
-            return Self::durable(lossy(self, dice));
-        }
-        Self {
-            synced: self.synced.clone(),
-            edits: self.edits.clone(),
-            now: self.now.clone(),
-            has_failed_to_sync: false,
-        }
-    }
 }
 
 /// A change of the directory that has not been synced.
@@ -142,19 +85,6 @@ struct File {
     content: Arc<Mutex<Content>>,
     storage: Faulty,
     can_change: bool,
-}
-
-fn edit(content: &mut Vec<u8>, edit: &Edit) {
-    match edit {
-        Edit::Write(at, bytes) => {
-            let end = at + bytes.len();
-            if content.len() < end {
-                content.resize(end, 0);
-            }
-            content[*at..end].copy_from_slice(bytes);
-        }
-        Edit::Length(length) => content.resize(*length, 0),
-    }
 }
 
 fn name(names: &mut Names, naming: &Naming) {
@@ -379,47 +309,6 @@ impl Faulty {
             storage: self.clone(),
             can_change,
         }))
-    }
-}
-
-/// A file after a loss of power: each piece of what was written since its last sync is there or not, and lengths, too.
-fn lossy(content: &Content, dice: &mut Dice) -> Vec<u8> {
-    let mut left = content.synced.clone();
-    // All kept, all lost, the first ones kept, or any: the last is what reordering leaves.
-    let manner = dice.below(4);
-    let first = dice.below(content.edits.len() + 1);
-    for (at, one) in content.edits.iter().enumerate() {
-        let is_kept = match manner {
-            0 => true,
-            1 => false,
-            2 => at < first,
-            _ => dice.one_in(2),
-        };
-        match one {
-            Edit::Write(offset, bytes) if manner == 3 || (manner == 2 && at == first) => {
-                tear(&mut left, *offset, bytes, dice);
-            }
-            _ if is_kept => edit(&mut left, one),
-            _ => {}
-        }
-    }
-    left
-}
-
-/// Some pieces of a write: up to any byte, or any of its sectors (of 32 bytes, as frames are small here).
-fn tear(content: &mut Vec<u8>, offset: usize, bytes: &[u8], dice: &mut Dice) {
-    if dice.one_in(2) {
-        let kept = dice.below(bytes.len() + 1);
-        edit(content, &Edit::Write(offset, bytes[..kept].to_vec()));
-        return;
-    }
-    let mut at = 0;
-    while at < bytes.len() {
-        let end = bytes.len().min(at + 32 - (offset + at) % 32);
-        if dice.one_in(2) {
-            edit(content, &Edit::Write(offset + at, bytes[at..end].to_vec()));
-        }
-        at = end;
     }
 }
 
