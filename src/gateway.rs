@@ -27,6 +27,7 @@ use crate::usage::{
 };
 pub use apps::{AppError, Stranded};
 use durable::Durable;
+pub use durable::Snapshots;
 
 /// The gateway: every app with its limits and facts, in memory, and a journal of them if it is [durable](Self::durable).
 pub struct Gateway {

@@ -2,8 +2,9 @@
 
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
+use std::panic;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -89,6 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     arguments.put_into(&mut setup.settings);
     raise_descriptors();
+    stop_at_a_panic();
     runtime()?.block_on(serve(setup))
 }
 
@@ -361,6 +363,18 @@ pub(super) fn log_to_stderr(usual: &str) {
         .try_init();
     // It fails only where somebody logs already.
     drop(logged);
+}
+
+/// A bug that panics may leave facts half changed, and the journal has what was promised: to stop and replay it is right.
+fn stop_at_a_panic() {
+    let told = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        told(info);
+        complain(
+            "stopped by a bug, before it can do harm: start it again, and tell its developers",
+        );
+        process::abort();
+    }));
 }
 
 /// Each connection takes a descriptor, and shells allow few by default: takes as many as are to be had.
