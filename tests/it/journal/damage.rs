@@ -245,3 +245,35 @@ fn a_snapshot_beyond_the_damage_is_gone_on_from() {
         Salvaged::Nothing
     );
 }
+
+#[test]
+fn a_later_frame_of_the_same_segment_proves_what_was_durable() {
+    let faulty = Faulty::new(2);
+    let mut sizes = options(Level::Process);
+    sizes.segment_bytes = 1 << 20;
+    let (_, log) = open(&faulty.storage(), sizes).expect("a journal");
+    for n in 0..8 {
+        append(&log, 3, n, &[b'x'; 8]);
+        log.commit();
+        log.step();
+    }
+    let name = names(&faulty).remove(0);
+    let content = faulty.content(&name);
+    // Frames of 48 bytes. That the last one is durable is on no disk yet: it is told as torn.
+    for frame in 0..8 {
+        let mut flipped = content.clone();
+        flipped[64 + 48 * frame + 40] ^= 1;
+        faulty.put(&name, &flipped);
+        match entries(&faulty, Position::START) {
+            Ok((read, found)) => {
+                assert_eq!((frame, read.len()), (7, 7));
+                assert!(matches!(found.ending, Ending::Torn(_)));
+            }
+            Err(ReadError::Damaged { offset, .. }) => {
+                assert!(frame < 7);
+                assert_eq!(offset, 64 + 48 * frame as u64);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}

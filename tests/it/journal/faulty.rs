@@ -73,9 +73,13 @@ struct Plan {
     dice: Dice,
 }
 
+/// What others do while a sync takes its time.
+type Meanwhile = Box<dyn FnMut() + Send>;
+
 /// The storage. Clones are the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Faulty {
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     directory: Arc<Mutex<Directory>>,
     plan: Arc<Mutex<Plan>>,
 }
@@ -107,6 +111,12 @@ fn unname(names: &mut Names, name: &str, content: &Arc<Mutex<Content>>) {
     }
 }
 
+impl std::fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Faulty({} calls)", self.plan.lock().calls.len())
+    }
+}
+
 impl Faulty {
     pub fn new(seed: u64) -> Self {
         Self::with(Names::new(), seed)
@@ -129,6 +139,7 @@ impl Faulty {
         Self {
             directory: Arc::new(Mutex::new(directory)),
             plan: Arc::new(Mutex::new(plan)),
+            meanwhile: Arc::default(),
         }
     }
 
@@ -149,6 +160,19 @@ impl Faulty {
 
     pub fn has_crashed(&self) -> bool {
         self.plan.lock().has_crashed
+    }
+
+    /// Has something done by others during each sync.
+    pub fn meanwhile(&self, done: Option<Meanwhile>) {
+        *self.meanwhile.lock() = done;
+    }
+
+    fn others(&self) {
+        let others = self.meanwhile.lock().take();
+        if let Some(mut others) = others {
+            others();
+            *self.meanwhile.lock() = Some(others);
+        }
     }
 
     /// Bounds what all files may have together.
@@ -354,6 +378,7 @@ impl Storage for Faulty {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
+        self.others();
         self.call(Call::SyncDir).map_err(|(error, _)| error)?;
         let mut directory = self.directory.lock();
         directory.synced = directory.now.clone();
@@ -416,6 +441,9 @@ impl StoredFile for File {
     fn sync(&self) -> io::Result<()> {
         let has_failed = self.content.lock().has_failed_to_sync;
         assert!(!has_failed, "a sync that has failed is tried again");
+        // What is written meanwhile may be on the disk or not.
+        let begun = self.content.lock().edits.len();
+        self.storage.others();
         let called = self.storage.call(Call::Sync);
         let mut content = self.content.lock();
         if called.is_err() && !self.storage.has_crashed() {
@@ -423,9 +451,8 @@ impl StoredFile for File {
             content.has_failed_to_sync = true;
         }
         if called.is_ok() {
-            let Content { synced, now, .. } = &mut *content;
-            synced.clone_from(now);
-            content.edits.clear();
+            let Content { synced, edits, .. } = &mut *content;
+            edits.drain(..begun).for_each(|done| edit(synced, &done));
         }
         called.map_err(|(error, _)| error)
     }
