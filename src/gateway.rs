@@ -1,8 +1,10 @@
-//! The hot path, from a request to its answer; and the control of apps beside it.
+//! The hot path, from a request to its answer; and beside it, in `apps`, which apps there are and what they may do.
 //!
 //! Read `admit` from top to bottom: hash the ids, find the app, take its lock, load its limits, decide, let go.
 //! Invariant: control calls are one after the other, so revisions grow in the order in which they take effect.
 //! Absent on purpose: sockets, files, the clock.
+
+mod apps;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -14,12 +16,12 @@ use crate::admission::{Decision, Denial, Explanation, Mode, Outcome, Request, Su
 use crate::catalog::Reason;
 use crate::entitlement::{Entitlements, Terms};
 use crate::id::{GroupId, IdHasher, IdKey, SdkAppId, UserId};
-use crate::subscription::{Plan, Standing};
 use crate::time::Timestamp;
-pub use crate::usage::Commit;
 use crate::usage::{
-    App, AppUsage, Apps, Claim, Context, Control, Facts, GroupUsage, Prepared, Totals, UserUsage,
+    AppUsage, Apps, Claim, Context, Facts, GroupUsage, Prepared, Totals, UserUsage,
 };
+pub use crate::usage::{Commit, Control};
+pub use apps::{AppError, Stranded};
 
 /// The gateway: every app with its limits and facts, in memory.
 pub struct Gateway {
@@ -63,29 +65,6 @@ pub struct BatchAnswer {
     /// The revision of the entitlements it was decided by; 0 when there is no such app.
     pub revision: u64,
     basis: Option<Arc<Entitlements>>,
-}
-
-/// Why an app cannot be created or changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppError {
-    /// An app of that id exists.
-    #[error("app {0} exists already")]
-    Exists(SdkAppId),
-    /// No app of that id exists.
-    #[error("there is no app {0}")]
-    NotFound(SdkAppId),
-    /// The catalog has no edition of that name.
-    #[error("there is no edition \"{0}\" in the catalog")]
-    NoEdition(Arc<str>),
-}
-
-/// An app whose edition a new catalog lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stranded {
-    /// Which.
-    pub app: SdkAppId,
-    /// The edition that it is on.
-    pub edition: Arc<str>,
 }
 
 impl Gateway {
@@ -284,94 +263,6 @@ impl Gateway {
         &self.totals
     }
 
-    /// Adds an app with no usage.
-    pub fn create_app(
-        &self,
-        id: SdkAppId,
-        plan: Plan,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        let mut revision = self.revision.lock();
-        let control = Control { plan, standing };
-        let terms = self.terms.load();
-        let entitlements = resolve(&terms, id, &control, now, *revision + 1)?;
-        if !self
-            .apps
-            .insert(id, App::new(control, entitlements, terms.zone.day(now)))
-        {
-            return Err(AppError::Exists(id));
-        }
-        *revision += 1;
-        Ok(())
-    }
-
-    /// Puts an app on another edition, at once; what it has chosen besides is kept, and counts where the edition sells it.
-    pub fn set_edition(&self, id: SdkAppId, edition: &str, now: Timestamp) -> Result<(), AppError> {
-        self.change(id, now, |control| control.plan.edition = edition.into())
-    }
-
-    /// Puts an app on another plan, at once.
-    pub fn set_plan(&self, id: SdkAppId, plan: Plan, now: Timestamp) -> Result<(), AppError> {
-        self.change(id, now, |control| control.plan = plan)
-    }
-
-    /// Says until when an app's service stands.
-    pub fn set_standing(
-        &self,
-        id: SdkAppId,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        self.change(id, now, |control| control.standing = standing)
-    }
-
-    /// Puts another catalog and policy in force for every app, at once for each; answers their revision. Nothing changes
-    /// if an app's edition is missing; then every such app comes back, by id.
-    pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<u64, Vec<Stranded>> {
-        let mut revision = self.revision.lock();
-        let (mut resolved, mut stranded) = (Vec::new(), Vec::new());
-        for (id, app) in self.apps.all() {
-            let control = app.control.lock().clone();
-            match resolve(&terms, id, &control, now, *revision + 1) {
-                Ok(entitlements) => resolved.push((app, entitlements)),
-                Err(_) => stranded.push(Stranded {
-                    app: id,
-                    edition: control.plan.edition,
-                }),
-            }
-        }
-        if !stranded.is_empty() {
-            stranded.sort_unstable_by_key(|one| one.app);
-            return Err(stranded);
-        }
-        *revision += 1;
-        self.terms.store(Arc::new(terms));
-        for (app, entitlements) in resolved {
-            app.entitlements.store(Arc::new(entitlements));
-        }
-        Ok(*revision)
-    }
-
-    fn change(
-        &self,
-        id: SdkAppId,
-        now: Timestamp,
-        change: impl FnOnce(&mut Control),
-    ) -> Result<(), AppError> {
-        let mut revision = self.revision.lock();
-        let changed = self.apps.with(id, |app| {
-            let mut control = app.control.lock().clone();
-            change(&mut control);
-            let entitlements = resolve(&self.terms.load(), id, &control, now, *revision + 1)?;
-            *app.control.lock() = control;
-            app.entitlements.store(Arc::new(entitlements));
-            *revision += 1;
-            Ok(())
-        });
-        changed.unwrap_or(Err(AppError::NotFound(id)))
-    }
-
     #[inline]
     fn claim(&self, request: &Request<'_>) -> Claim {
         request.map(
@@ -410,25 +301,6 @@ impl Gateway {
         })
     }
 
-    /// Resolves an app's entitlements anew: an override or a rule has expired.
-    #[cold]
-    fn renew(&self, id: SdkAppId, app: &App, now: Timestamp) {
-        let mut revision = self.revision.lock();
-        if app.entitlements.load().holds_at(now) {
-            return;
-        }
-        let resolved = resolve(
-            &self.terms.load(),
-            id,
-            &app.control.lock(),
-            now,
-            *revision + 1,
-        );
-        let entitlements = resolved.expect("an app's edition is in the catalog in force");
-        app.entitlements.store(Arc::new(entitlements));
-        *revision += 1;
-    }
-
     fn explain_one(
         &self,
         decision: &Decision,
@@ -459,17 +331,6 @@ impl Answer {
 
 /// Entitlements as they were in force, borrowed from the app.
 type InForce = arc_swap::Guard<Arc<Entitlements>>;
-
-fn resolve(
-    terms: &Terms,
-    id: SdkAppId,
-    control: &Control,
-    now: Timestamp,
-    revision: u64,
-) -> Result<Entitlements, AppError> {
-    let resolved = terms.resolve(id, &control.plan, control.standing, now, revision);
-    resolved.ok_or_else(|| AppError::NoEdition(Arc::clone(&control.plan.edition)))
-}
 
 /// The entitlements, if there is something to explain by them: an allowed answer does without the count of references.
 #[inline]

@@ -16,13 +16,14 @@ use super::config_check::summary;
 use super::{TROUBLE, complain, faults_in, print, runtime};
 use crate::clock;
 use crate::config::{self, Fault, Loaded, Settings, Storage};
+use crate::control::{ControlPlane, Wanted};
 use crate::data_dir::DataDir;
 use crate::entitlement::Terms;
-use crate::gateway::{AppError, Gateway};
+use crate::gateway::Gateway;
 use crate::id::SdkAppId;
+use crate::ledger::{Caller, Ledger};
 use crate::reload::Reloader;
 use crate::server::{Drained, Server};
-use crate::subscription::{Plan, Standing};
 
 /// The gateway file that is taken when none is named and there is one.
 const USUAL_CONFIG: &str = "config/gateway.toml";
@@ -179,17 +180,23 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
     );
     let (data, id_key) = opened?;
     let gateway = Arc::new(Gateway::new(terms, id_key));
-    create_missing(&gateway, &settings.apps).with_context(|| file)?;
-    let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), dir));
+    let ledger = Ledger::open(data.path()).await?;
+    let wanted = Wanted {
+        file: &file,
+        apps: &settings.apps,
+    };
+    let plane = ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock::now()).await?;
+    let plane = Arc::new(plane);
+    let reloader = Arc::new(Reloader::new(Arc::clone(&plane), dir));
     let apps = gateway.app_ids();
-    let server = Server::start(settings, gateway, Arc::clone(&reloader)).await?;
+    let server = Server::start(settings, Arc::clone(&plane), Arc::clone(&reloader)).await?;
     data.says(&format!("serving on {}", server.grpc()))?;
     print(&greeting(&server, &told, &storage, &apps))?;
 
+    let by_signal = Caller::new("SIGHUP", "");
     while signals.next().await == Told::Reload {
-        let reloader = Arc::clone(&reloader);
         // It logs what comes of it; whoever sent the signal reads it there.
-        let _ = tokio::task::spawn_blocking(move || reloader.reload(clock::now())).await;
+        let _ = reloader.reload(&by_signal, clock::now()).await;
     }
     tracing::info!("told to stop: answering the calls in flight");
     let drained = tokio::select! {
@@ -201,23 +208,6 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         Drained::CutOff => tracing::warn!("stopped; calls that took too long were cut off"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Creates the apps of the gateway file; the catalog's first edition is theirs when they name none.
-fn create_missing(
-    gateway: &Gateway,
-    apps: &[(SdkAppId, Option<Box<str>>)],
-) -> Result<(), AppError> {
-    let catalog = Arc::clone(&gateway.terms().catalog);
-    let first = &catalog.edition(catalog.first_edition()).name;
-    for (app, edition) in apps {
-        let plan = Plan::of(edition.as_ref().unwrap_or(first));
-        match gateway.create_app(*app, plan, Standing::GOOD, clock::now()) {
-            Ok(()) | Err(AppError::Exists(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 fn greeting(server: &Server, told: &str, storage: &Storage, apps: &[SdkAppId]) -> String {

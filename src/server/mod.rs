@@ -42,7 +42,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::config::Settings;
-use crate::gateway::Gateway;
+use crate::control::ControlPlane;
 use crate::grpc::Control;
 use crate::proto;
 use crate::proto::control_service_server::ControlServiceServer;
@@ -108,9 +108,10 @@ impl Server {
     /// of its own.
     pub async fn start(
         settings: Settings,
-        gateway: Arc<Gateway>,
+        plane: Arc<ControlPlane>,
         reloader: Arc<Reloader>,
     ) -> Result<Self, StartError> {
+        let gateway = Arc::clone(plane.gateway());
         let on = |at: String| move |error| StartError::Listen { at, error };
         let tcp = Listener::tcp(settings.listen).map_err(on(settings.listen.to_string()))?;
         let grpc = tcp.address().unwrap_or(settings.listen);
@@ -127,7 +128,7 @@ impl Server {
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
         let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
-        let (health, routes) = routes(&gateway, &reloader).await;
+        let (health, routes) = routes(plane, reloader).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -243,14 +244,14 @@ fn processors() -> usize {
 }
 
 /// The services that tonic answers.
-async fn routes(gateway: &Arc<Gateway>, reloader: &Arc<Reloader>) -> (HealthReporter, Routes) {
+async fn routes(plane: Arc<ControlPlane>, reloader: Arc<Reloader>) -> (HealthReporter, Routes) {
     let (health, health_service) = tonic_health::server::health_reporter();
     for name in HEALTH_NAMES {
         health
             .set_service_status(name, ServingStatus::Serving)
             .await;
     }
-    let control = Control::new(Arc::clone(gateway), Arc::clone(reloader));
+    let control = Control::new(plane, reloader);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
