@@ -15,6 +15,7 @@ mod churn;
 mod cli;
 mod client;
 mod config;
+mod crash;
 mod linearizable;
 mod load;
 mod model;

@@ -1,0 +1,169 @@
+//! The program as a process that can be killed, alone or beneath strace.
+//!
+//! Invariant: no process outlives what started it, and none is ended but by its own id.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use assert_cmd::cargo::cargo_bin;
+use rustix::process::{Pid, Signal, kill_process};
+use tonic::transport::{Channel, Endpoint};
+
+use super::load::PATIENCE;
+
+/// What it prints when it is ready.
+const READY: &str = "listening on http://";
+const METRICS: &str = "metrics on http://";
+
+/// A process that serves; it is killed when this is dropped.
+pub struct Program {
+    process: Child,
+    /// Where gRPC is served, and where /metrics.
+    grpc: String,
+    http: String,
+    log: PathBuf,
+}
+
+/// What comes of starting it.
+pub enum Start {
+    Ready(Program),
+    /// It ended before it was ready; how, and what it said.
+    Ended(ExitStatus, String),
+}
+
+/// The program: the one that was built with the tests, or the one named by `QUOTAGATE_PROGRAM`.
+pub fn path() -> PathBuf {
+    std::env::var_os("QUOTAGATE_PROGRAM").map_or_else(|| cargo_bin!().to_owned(), PathBuf::from)
+}
+
+/// `serve` with the files of a directory, and its data in `data` there. `strace` has the arguments of strace, if there is to be one.
+pub fn serve(dir: &Path, arguments: &[&str], strace: Option<&[String]>) -> Start {
+    let log = dir.join("log");
+    let program = path();
+    let mut command = match strace {
+        Some(options) => {
+            let mut command = Command::new("strace");
+            // The tracer is the grandchild: the process that is started is the program itself.
+            command.args(["-D", "-f", "-qq", "-o"]).arg(dir.join("trace"));
+            command.args(options).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command
+        .current_dir(dir)
+        .args(["serve", "--listen", "127.0.0.1:0", "--config"])
+        .arg(dir.join("gateway.toml"))
+        .args(arguments)
+        .env("QUOTAGATE_LOG", "warn")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log).expect("a writable directory"));
+    let process = command.spawn();
+    let mut process = process.expect("it runs; strace is installed by tests/run");
+    let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
+    let (mut grpc, mut http) = (None, None);
+    for line in stdout.by_ref().lines().map_while(Result::ok) {
+        let address = |from: &str| line.strip_prefix(from).map(str::to_owned);
+        grpc = grpc.or_else(|| address(READY));
+        http = http.or_else(|| address(METRICS));
+        if http.is_some() {
+            break;
+        }
+    }
+    let (Some(grpc), Some(http)) = (grpc, http) else {
+        let status = process.wait().expect("a process");
+        let said = fs::read_to_string(&log).expect("a log");
+        return Start::Ended(status, said);
+    };
+    // It may go on to print, and must not find nobody who reads.
+    std::thread::spawn(move || stdout.lines().for_each(drop));
+    Start::Ready(Program {
+        process,
+        grpc,
+        http,
+        log,
+    })
+}
+
+impl Program {
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Where gRPC is served, as `HOST:PORT`.
+    pub fn address(&self) -> &str {
+        &self.grpc
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// A connection of its own; nothing if it is gone.
+    pub async fn channel(&self) -> Option<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.grpc)).expect("an address");
+        endpoint.connect_timeout(PATIENCE).connect().await.ok()
+    }
+
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.process.wait().expect("a process");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        // It may just have ended by itself; it was not waited for, so that its id is its own.
+        let _ = kill_process(id.expect("a process"), signal);
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().expect("a process").is_some()
+    }
+
+    /// Waits for its end; nothing if it does not come.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.process.try_wait().expect("a process") {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
+    /// Memory that it holds, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.expect("a size").trim().trim_end_matches("kB").trim();
+        kib.parse().expect("a number")
+    }
+
+    /// The text of its /metrics, or of another path.
+    pub fn http(&self, path: &str) -> String {
+        use std::io::Write as _;
+        let address = self.http.split('/').next().expect("an address");
+        let mut socket = std::net::TcpStream::connect(address).expect("it listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself, which its test will have seen.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
