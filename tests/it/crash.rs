@@ -4,10 +4,13 @@
 //! asks for all of it again: what was allowed is there, what was removed is gone, no limit is exceeded, every count is right.
 
 mod caught;
+mod cycles;
 mod deed;
+mod injected;
 mod judge;
 mod ledger;
 mod load;
 mod program;
 mod rig;
 mod told;
+mod trouble;

@@ -130,8 +130,7 @@ impl Deed {
                 Fact::Group(_) | Fact::Login(..) => false,
             },
             Self::Unfriend(user, friend, one_way) => {
-                fact == Fact::Friend(user, friend)
-                    || !one_way && fact == Fact::Friend(friend, user)
+                fact == Fact::Friend(user, friend) || !one_way && fact == Fact::Friend(friend, user)
             }
             Self::Disband(group) => match fact {
                 Fact::Group(it) | Fact::Member(it, _) => it == group,
@@ -225,7 +224,10 @@ impl Deed {
             }
             Self::Leave(group, user) => {
                 let (group, user) = (group_name(group), user_name(user));
-                (Operation::LeaveGroup(proto::LeaveGroup { group, user }), None)
+                (
+                    Operation::LeaveGroup(proto::LeaveGroup { group, user }),
+                    None,
+                )
             }
         };
         proto::Operation {

@@ -171,7 +171,9 @@ fn compare(facts: &mut Facts, seen: &Seen) -> Result<(), Wrong> {
         facts.see(fact, is_there).map_err(|known| {
             let expected = match known {
                 State::There => "there: it was acknowledged",
-                State::Gone | State::Open => "gone: its end was acknowledged, or it was never asked for",
+                State::Gone | State::Open => {
+                    "gone: its end was acknowledged, or it was never asked for"
+                }
             };
             let found = if is_there { "there" } else { "gone" };
             (format!("{fact:?}"), expected.to_owned(), found.to_owned())
@@ -179,7 +181,11 @@ fn compare(facts: &mut Facts, seen: &Seen) -> Result<(), Wrong> {
     }
     if let Some(torn) = facts.torn() {
         let expected = "all of it, or nothing".to_owned();
-        return Err(("an all-or-nothing batch".to_owned(), expected, format!("{torn:?}")));
+        return Err((
+            "an all-or-nothing batch".to_owned(),
+            expected,
+            format!("{torn:?}"),
+        ));
     }
     within_limits("the app", &seen.app)?;
     count_app(facts, seen)?;
@@ -190,7 +196,12 @@ fn compare(facts: &mut Facts, seen: &Seen) -> Result<(), Wrong> {
             return Err((who, "a user's usage".to_owned(), format!("{usage:?}")));
         };
         let joined = |fact| matches!(fact, Fact::Member(_, it) if it == *user);
-        exact(&who, "joined groups", counts.joined_groups, facts.count(joined))?;
+        exact(
+            &who,
+            "joined groups",
+            counts.joined_groups,
+            facts.count(joined),
+        )?;
         let friends = |fact| matches!(fact, Fact::Friend(it, _) if it == *user);
         exact(&who, "friends", counts.friends, facts.count(friends))?;
         let today = |fact| fact == Fact::Login(*user, 0);
@@ -225,9 +236,13 @@ fn count_app(facts: &Facts, seen: &Seen) -> Result<(), Wrong> {
     is("users", counts.users, &|it| matches!(it, Fact::User(_)))?;
     is("groups", counts.groups, &|it| matches!(it, Fact::Group(_)))?;
     let memberships = counts.memberships;
-    is("memberships", memberships, &|it| matches!(it, Fact::Member(..)))?;
+    is("memberships", memberships, &|it| {
+        matches!(it, Fact::Member(..))
+    })?;
     let friends = counts.friend_entries;
-    is("friend entries", friends, &|it| matches!(it, Fact::Friend(..)))?;
+    is("friend entries", friends, &|it| {
+        matches!(it, Fact::Friend(..))
+    })?;
     let today = counts.daily_users;
     is("users today", today, &|it| matches!(it, Fact::Login(_, 0)))?;
     // All groups are of today.
@@ -235,7 +250,11 @@ fn count_app(facts: &Facts, seen: &Seen) -> Result<(), Wrong> {
     is("groups of the day", net, &|it| matches!(it, Fact::Group(_)))?;
     for kind in ["Public", "ChatRoom", "AVChatRoom", "BChatRoom"] {
         let found = counts.groups_by_type.get(kind).copied().unwrap_or(0);
-        is(kind, found, &|it| matches!(it, Fact::Group(group) if kind_of(group) == kind))?;
+        is(
+            kind,
+            found,
+            &|it| matches!(it, Fact::Group(group) if kind_of(group) == kind),
+        )?;
     }
     for day in 1..DAYS {
         // Late days are not told, but no more are admitted than the limit allows.

@@ -145,7 +145,9 @@ impl Facts {
         let together = std::mem::take(&mut self.together);
         let states = |facts: Vec<Fact>| {
             let states = facts.into_iter().map(|fact| (fact, self.state(fact)));
-            states.collect::<Vec<_>>()
+            // Logins of users that are not there cannot be seen.
+            let seen = states.filter(|(_, state)| *state != State::Open);
+            seen.collect::<Vec<_>>()
         };
         let is_torn = |facts: &Vec<(Fact, State)>| facts.iter().any(|it| it.1 != facts[0].1);
         together.into_iter().map(states).find(is_torn)

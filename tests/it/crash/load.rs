@@ -20,9 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::deed::{
-    APPS, CLIENTS, DAYS, Deed, GROUPS, HALLS, USERS, group_of, is_room, owner,
-};
+use super::deed::{APPS, CLIENTS, DAYS, Deed, GROUPS, HALLS, USERS, group_of, is_room, owner};
 use super::told::{Exchange, Heard};
 
 /// How long a client waits for an answer; none may take as long.
@@ -74,7 +72,9 @@ struct Client {
 
 /// Has every client of every app ask, each on a connection of its own; what each noted, in its order.
 pub async fn load(channels: Vec<Channel>, dice: &mut Dice, much: &Much) -> Vec<Vec<Exchange>> {
-    let clients = APPS.into_iter().flat_map(|app| (0..CLIENTS).map(move |number| (app, number)));
+    let clients = APPS
+        .into_iter()
+        .flat_map(|app| (0..CLIENTS).map(move |number| (app, number)));
     let asking: Vec<_> = clients
         .zip(channels)
         .map(|((app, number), channel)| {
@@ -226,13 +226,7 @@ impl Client {
     }
 
     /// Notes an exchange; whether there is somebody to ask for more.
-    async fn note(
-        &mut self,
-        deeds: Vec<Deed>,
-        whole: bool,
-        heard: Heard,
-        begun: Instant,
-    ) -> bool {
+    async fn note(&mut self, deeds: Vec<Deed>, whole: bool, heard: Heard, begun: Instant) -> bool {
         let goes_on = !matches!(heard, Heard::Silence | Heard::Wrong(_));
         let rests = matches!(heard, Heard::Unavailable(_));
         self.noted.push(Exchange {
@@ -329,7 +323,9 @@ fn single(operation: quotagate::proto::Operation) -> AdmitRequest {
 
 async fn in_time<T>(answer: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     let late = || Status::deadline_exceeded(format!("no answer within {PATIENCE:?}"));
-    timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(late()))
+    timeout(PATIENCE, answer)
+        .await
+        .unwrap_or_else(|_| Err(late()))
 }
 
 /// What a status means to a client.

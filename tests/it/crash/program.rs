@@ -39,15 +39,15 @@ pub fn path() -> PathBuf {
     std::env::var_os("QUOTAGATE_PROGRAM").map_or_else(|| cargo_bin!().to_owned(), PathBuf::from)
 }
 
-/// `serve` with the files of a directory, and its data in `data` there. `strace` has the arguments of strace, if there is to be one.
-pub fn serve(dir: &Path, arguments: &[&str], strace: Option<&[String]>) -> Start {
-    let log = dir.join("log");
+/// `serve` with the files of a directory. `strace` has the options of strace, if there is to be one.
+fn command(dir: &Path, arguments: &[&str], strace: Option<&[String]>) -> Command {
     let program = path();
     let mut command = match strace {
         Some(options) => {
             let mut command = Command::new("strace");
             // The tracer is the grandchild: the process that is started is the program itself.
-            command.args(["-D", "-f", "-qq", "-o"]).arg(dir.join("trace"));
+            let trace = dir.join("trace");
+            command.args(["-D", "-f", "-qq", "-o"]).arg(trace);
             command.args(options).arg(program);
             command
         }
@@ -59,7 +59,25 @@ pub fn serve(dir: &Path, arguments: &[&str], strace: Option<&[String]>) -> Start
         .arg(dir.join("gateway.toml"))
         .args(arguments)
         .env("QUOTAGATE_LOG", "warn")
-        .stdin(Stdio::null())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Starts it and kills it after so long, whatever it does.
+pub fn kill_at_start(dir: &Path, arguments: &[&str], after: Duration) {
+    let mut command = command(dir, arguments, None);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut process = command.spawn().expect("it runs");
+    std::thread::sleep(after);
+    process.kill().expect("a process");
+    process.wait().expect("a process");
+}
+
+/// Starts it, and waits until it is ready.
+pub fn serve(dir: &Path, arguments: &[&str], strace: Option<&[String]>) -> Start {
+    let log = dir.join("log");
+    let mut command = command(dir, arguments, strace);
+    command
         .stdout(Stdio::piped())
         .stderr(File::create(&log).expect("a writable directory"));
     let process = command.spawn();
@@ -116,7 +134,9 @@ impl Program {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        let id = i32::try_from(self.process.id())
+            .ok()
+            .and_then(Pid::from_raw);
         // It may just have ended by itself; it was not waited for, so that its id is its own.
         let _ = kill_process(id.expect("a process"), signal);
     }
@@ -152,7 +172,8 @@ impl Program {
         let address = self.http.split('/').next().expect("an address");
         let mut socket = std::net::TcpStream::connect(address).expect("it listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).expect("it reads");
         let mut answer = String::new();
         socket.read_to_string(&mut answer).expect("an answer");

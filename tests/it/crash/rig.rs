@@ -84,7 +84,11 @@ impl Rig {
         let now = i64::try_from(now.expect("after 1970").as_secs()).expect("in range");
         // A zone where it is noon, for the day must not end meanwhile.
         let hours = 12 - now / 3600 % 24;
-        let (sign, hours) = if hours < 0 { ('-', -hours) } else { ('+', hours) };
+        let (sign, hours) = if hours < 0 {
+            ('-', -hours)
+        } else {
+            ('+', hours)
+        };
         let apps = APPS.map(|app| format!("[[apps]]\nsdk_app_id = {app}\n"));
         let gateway = format!(
             "time_zone = \"{sign}{hours:02}:00\"\nworkers = 2\ndrain_seconds = 5\n{storage}{}",
@@ -137,21 +141,28 @@ impl Rig {
             Start::Ready(program) => self.go_on(program, ending)?,
             Start::Ended(status, said) => self.ended_at_start(status, &said, strace.is_some())?,
         };
-        let strace = strace.map_or(String::new(), |options| format!(" with {}", options.join(" ")));
+        let strace = strace.map_or(String::new(), |options| {
+            format!(" with {}", options.join(" "))
+        });
         self.last = format!("{ending:?}{strace} ({ended:?})");
         Ok(ended)
+    }
+
+    /// Starts the gateway and kills it before it can do much.
+    pub fn kill_at_start(&mut self, after: Duration) {
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        program::kill_at_start(self.dir.path(), &arguments, after);
+        self.last = format!("a kill {after:?} after the start");
     }
 
     /// Starts a gateway that must be able to, and judges it.
     pub fn judge_now(&mut self) -> Result<Program, Fault> {
         self.cycle += 1;
         match self.start(None) {
-            Start::Ready(program) => {
-                self.examine(&program)?.map_or_else(
-                    || Ok(program),
-                    |early| Err(self.fault(&format!("it cannot be asked: {early}"))),
-                )
-            }
+            Start::Ready(program) => self.examine(&program)?.map_or_else(
+                || Ok(program),
+                |early| Err(self.fault(&format!("it cannot be asked: {early}"))),
+            ),
             Start::Ended(status, said) => Err(self.no_start(status, &said)),
         }
     }

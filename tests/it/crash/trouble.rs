@@ -1,0 +1,142 @@
+//! The disk fails, is slow or is full: nobody is told what is not so, nobody waits for long, and it goes on by itself afterwards.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use super::load::PATIENCE;
+use super::program::{Program, Start};
+use super::rig::{Fault, Rig};
+use super::told::Heard;
+
+/// How long the clients ask beneath what is injected.
+const HURT: Duration = Duration::from_millis(1500);
+/// More memory than that is not taken while the disk is slow, in KiB.
+const MORE_KIB: u64 = 64 * 1024;
+
+/// What strace does to some calls.
+fn injecting(calls: &str, what: &str) -> [String; 4] {
+    let trace = format!("trace={calls}");
+    [
+        "-e".to_owned(),
+        trace,
+        "-e".to_owned(),
+        format!("inject={calls}:{what}"),
+    ]
+}
+
+/// Clients ask until it is told; how many were answered UNAVAILABLE. None may have waited in vain.
+fn ask_for(rig: &mut Rig, program: &Program, time: Duration) -> Result<u64, Fault> {
+    let before = rig.ledger.counted.unavailable;
+    let Some(loading) = rig.begin(program, u32::MAX)? else {
+        return Err(rig.fault("it is gone"));
+    };
+    std::thread::sleep(time);
+    loading.stop();
+    rig.finish(loading, Instant::now())?;
+    Ok(rig.ledger.counted.unavailable - before)
+}
+
+/// Asks until clients are answered again and none is refused for want of the disk.
+fn until_it_resumes(rig: &mut Rig, program: &Program) -> Result<(), Fault> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let acknowledged = rig.ledger.counted.allowed;
+        let refused = ask_for(rig, program, Duration::from_millis(200))?;
+        if refused == 0 && rig.ledger.counted.allowed > acknowledged {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(rig.fault("it does not resume"));
+        }
+    }
+}
+
+/// A run whose disk fails by strace, until it resumes; killed, and judged once more.
+fn fail(level: &'static str, calls: &str, what: &str, seed: u64) -> Result<u64, Fault> {
+    let mut rig = Rig::new(level, "", seed);
+    let options = injecting(calls, what);
+    let Start::Ready(mut program) = rig.start(Some(&options)) else {
+        // It may refuse to begin on a disk that fails at once; what is there must stay readable.
+        drop(rig.judge_now()?);
+        return Ok(0);
+    };
+    let refused = ask_for(&mut rig, &program, HURT)?;
+    until_it_resumes(&mut rig, &program)?;
+    program.kill();
+    drop(rig.judge_now()?);
+    Ok(refused)
+}
+
+fn tell(what: &str) {
+    let told = format!("{what}\n");
+    std::io::stderr()
+        .write_all(told.as_bytes())
+        .expect("stderr");
+}
+
+#[test]
+#[ignore = "until there is a journal"]
+fn a_call_that_fails_acknowledges_nothing_and_it_goes_on() {
+    let mut told = "refused while the disk failed:".to_owned();
+    for (level, calls) in [
+        ("process", "pwrite64"),
+        ("process", "fdatasync"),
+        ("process", "fallocate"),
+        ("power", "pwrite64"),
+        ("power", "fdatasync"),
+    ] {
+        for what in [
+            "error=EIO:when=3",
+            "error=EIO:when=9",
+            "error=ENOSPC:when=6",
+            "error=EIO:when=5..12",
+            "error=ENOSPC:when=4..16",
+        ] {
+            let refused = fail(level, calls, what, 1);
+            let refused =
+                refused.unwrap_or_else(|fault| panic!("{level}, {calls}, {what}: {fault}"));
+            told += &format!(" {level} {calls} {what}: {refused};");
+        }
+    }
+    tell(&told);
+}
+
+#[test]
+#[ignore = "until there is a journal"]
+fn a_slow_disk_keeps_nobody_waiting() {
+    for (level, calls, micros) in [
+        ("power", "fdatasync", 300_000),
+        ("power", "fdatasync", 3_000_000),
+        ("process", "pwrite64", 300_000),
+        ("process", "fdatasync", 3_000_000),
+    ] {
+        let mut rig = Rig::new(level, "", 2);
+        let what = format!("delay_enter={micros}:when=8..11");
+        let Start::Ready(mut program) = rig.start(Some(&injecting(calls, &what))) else {
+            panic!("{level}, {calls}, {what}: it does not start");
+        };
+        let outcome = slow(&mut rig, &program);
+        let slowest = outcome.unwrap_or_else(|fault| panic!("{level}, {calls}, {what}: {fault}"));
+        tell(&format!(
+            "{level}, {calls}, {what}: slowest answer {slowest:?}"
+        ));
+        program.kill();
+        let judged = rig.judge_now();
+        drop(judged.unwrap_or_else(|fault| panic!("{level}, {calls}, {what}: {fault}")));
+    }
+}
+
+/// The slowest answer. One that does not come within [`PATIENCE`] is a fault by itself.
+fn slow(rig: &mut Rig, program: &Program) -> Result<Duration, Fault> {
+    let before = program.resident_kib();
+    ask_for(rig, program, 2 * HURT)?;
+    let noted = rig.noted.iter().flatten();
+    let answered = noted.filter(|it| !matches!(it.heard, Heard::Silence));
+    let slowest = answered.map(|it| it.took).max().unwrap_or_default();
+    until_it_resumes(rig, program)?;
+    let after = program.resident_kib();
+    if after > before + MORE_KIB {
+        return Err(rig.fault(&format!("memory grew from {before} to {after} KiB")));
+    }
+    Ok(slowest)
+}
