@@ -1,27 +1,34 @@
-//! The hot path, from a request to its answer; and the control of apps beside it.
+//! The hot path, from a request to its answer; `apps` beside it says which apps there are.
 //!
 //! Read `admit` from top to bottom: hash the ids, find the app, take its lock, load its limits, decide, let go.
-//! Invariant: control calls are one after the other, so revisions grow in the order in which they take effect.
+//! Invariant: what is decided stands in the facts, and in the journal where there is one, in the same order.
 //! Absent on purpose: sockets, files, the clock.
 
+mod apps;
+mod durable;
+
+use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::admission::{Decision, Denial, Explanation, Mode, Outcome, Request, Subject, explain};
+use crate::admission::{
+    Decision, Denial, Explanation, Mode, Operation, Outcome, Request, Subject, explain,
+};
 use crate::catalog::Reason;
 use crate::entitlement::{Entitlements, Terms};
 use crate::id::{GroupId, IdHasher, IdKey, SdkAppId, UserId};
-use crate::subscription::{Plan, Standing};
 use crate::time::Timestamp;
 pub use crate::usage::Commit;
 use crate::usage::{
-    App, AppUsage, Apps, Claim, Context, Control, Facts, GroupUsage, Prepared, Totals, UserUsage,
+    AppUsage, Apps, Claim, Context, Facts, GroupUsage, Prepared, Totals, UserUsage,
 };
+pub use apps::{AppError, Stranded};
+use durable::Durable;
 
-/// The gateway: every app with its limits and facts, in memory.
+/// The gateway: every app with its limits and facts, in memory, and a journal of them if it is [durable](Self::durable).
 pub struct Gateway {
     apps: Apps,
     hasher: IdHasher,
@@ -29,6 +36,8 @@ pub struct Gateway {
     terms: ArcSwap<Terms>,
     /// The last revision given; held while a control call is under way.
     revision: Mutex<u64>,
+    /// Nothing if all is held in memory alone.
+    durable: Option<Durable>,
 }
 
 /// An operation that is asked for by itself.
@@ -65,31 +74,8 @@ pub struct BatchAnswer {
     basis: Option<Arc<Entitlements>>,
 }
 
-/// Why an app cannot be created or changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppError {
-    /// An app of that id exists.
-    #[error("app {0} exists already")]
-    Exists(SdkAppId),
-    /// No app of that id exists.
-    #[error("there is no app {0}")]
-    NotFound(SdkAppId),
-    /// The catalog has no edition of that name.
-    #[error("there is no edition \"{0}\" in the catalog")]
-    NoEdition(Arc<str>),
-}
-
-/// An app whose edition a new catalog lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stranded {
-    /// Which.
-    pub app: SdkAppId,
-    /// The edition that it is on.
-    pub edition: Arc<str>,
-}
-
 impl Gateway {
-    /// A gateway with no apps.
+    /// A gateway with no apps, which holds all in memory.
     pub fn new(terms: Terms, id_key: IdKey) -> Self {
         Self {
             apps: Apps::default(),
@@ -97,6 +83,7 @@ impl Gateway {
             totals: Totals::default(),
             terms: ArcSwap::from_pointee(terms),
             revision: Mutex::new(0),
+            durable: None,
         }
     }
 
@@ -121,9 +108,13 @@ impl Gateway {
         let mut waiting: Vec<_> = asks.iter().zip(&mut answers).collect();
         while let Some((first, _)) = waiting.first() {
             let (app, mode) = (first.app, first.mode);
-            let (together, others): (Vec<_>, Vec<_>) = waiting
-                .into_iter()
-                .partition(|(ask, _)| ask.app == app && ask.mode == mode);
+            let is_long = brings_members(&first.request);
+            let mut alone = is_long;
+            let (together, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(ask, _)| {
+                let goes = ask.app == app && ask.mode == mode;
+                goes && brings_members(&ask.request) == is_long
+                    && (!is_long || mem::take(&mut alone))
+            });
             waiting = others;
             self.admit_together(app, mode, together, now);
         }
@@ -144,8 +135,8 @@ impl Gateway {
             }
             return;
         }
-        let prepared = |(ask, _): &(&Ask<'_>, _)| Prepared::new(self.claim(&ask.request));
-        let mut batch: Vec<_> = asks.iter().map(prepared).collect();
+        let requests = asks.iter().map(|(ask, _)| &ask.request);
+        let mut batch: Vec<_> = requests.map(|one| Prepared::new(self.claim(one))).collect();
         let mut decisions = Vec::with_capacity(batch.len());
         let decided = self.locked(app, mode, now, |facts, context| {
             facts.admit_batch(context, &mut batch, Commit::Each, &mut decisions)
@@ -171,7 +162,7 @@ impl Gateway {
         commit: Commit,
         now: Timestamp,
     ) -> BatchAnswer {
-        let mut batch: Vec<Prepared> = requests
+        let mut batch: Vec<Prepared<'_>> = requests
             .iter()
             .map(|one| Prepared::new(self.claim(one)))
             .collect();
@@ -284,99 +275,11 @@ impl Gateway {
         &self.totals
     }
 
-    /// Adds an app with no usage.
-    pub fn create_app(
-        &self,
-        id: SdkAppId,
-        plan: Plan,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        let mut revision = self.revision.lock();
-        let control = Control { plan, standing };
-        let terms = self.terms.load();
-        let entitlements = resolve(&terms, id, &control, now, *revision + 1)?;
-        if !self
-            .apps
-            .insert(id, App::new(control, entitlements, terms.zone.day(now)))
-        {
-            return Err(AppError::Exists(id));
-        }
-        *revision += 1;
-        Ok(())
-    }
-
-    /// Puts an app on another edition, at once; what it has chosen besides is kept, and counts where the edition sells it.
-    pub fn set_edition(&self, id: SdkAppId, edition: &str, now: Timestamp) -> Result<(), AppError> {
-        self.change(id, now, |control| control.plan.edition = edition.into())
-    }
-
-    /// Puts an app on another plan, at once.
-    pub fn set_plan(&self, id: SdkAppId, plan: Plan, now: Timestamp) -> Result<(), AppError> {
-        self.change(id, now, |control| control.plan = plan)
-    }
-
-    /// Says until when an app's service stands.
-    pub fn set_standing(
-        &self,
-        id: SdkAppId,
-        standing: Standing,
-        now: Timestamp,
-    ) -> Result<(), AppError> {
-        self.change(id, now, |control| control.standing = standing)
-    }
-
-    /// Puts another catalog and policy in force for every app, at once for each; answers their revision. Nothing changes
-    /// if an app's edition is missing; then every such app comes back, by id.
-    pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<u64, Vec<Stranded>> {
-        let mut revision = self.revision.lock();
-        let (mut resolved, mut stranded) = (Vec::new(), Vec::new());
-        for (id, app) in self.apps.all() {
-            let control = app.control.lock().clone();
-            match resolve(&terms, id, &control, now, *revision + 1) {
-                Ok(entitlements) => resolved.push((app, entitlements)),
-                Err(_) => stranded.push(Stranded {
-                    app: id,
-                    edition: control.plan.edition,
-                }),
-            }
-        }
-        if !stranded.is_empty() {
-            stranded.sort_unstable_by_key(|one| one.app);
-            return Err(stranded);
-        }
-        *revision += 1;
-        self.terms.store(Arc::new(terms));
-        for (app, entitlements) in resolved {
-            app.entitlements.store(Arc::new(entitlements));
-        }
-        Ok(*revision)
-    }
-
-    fn change(
-        &self,
-        id: SdkAppId,
-        now: Timestamp,
-        change: impl FnOnce(&mut Control),
-    ) -> Result<(), AppError> {
-        let mut revision = self.revision.lock();
-        let changed = self.apps.with(id, |app| {
-            let mut control = app.control.lock().clone();
-            change(&mut control);
-            let entitlements = resolve(&self.terms.load(), id, &control, now, *revision + 1)?;
-            *app.control.lock() = control;
-            app.entitlements.store(Arc::new(entitlements));
-            *revision += 1;
-            Ok(())
-        });
-        changed.unwrap_or(Err(AppError::NotFound(id)))
-    }
-
     #[inline]
-    fn claim(&self, request: &Request<'_>) -> Claim {
+    fn claim<'a>(&self, request: &Request<'a>) -> Claim<'a> {
         request.map(
-            |user| self.hasher.user(user),
-            |group| self.hasher.group(group),
+            |user| self.hasher.named_user(user),
+            |group| self.hasher.named_group(group),
         )
     }
 
@@ -400,7 +303,12 @@ impl Gateway {
                         mode,
                         now,
                     };
-                    let done = work(&mut facts, &context);
+                    let done = match &self.durable {
+                        Some(durable) => {
+                            durable.noting(id, now, &mut facts, |facts| work(facts, &context))
+                        }
+                        None => work(&mut facts, &context),
+                    };
                     drop(facts);
                     return (done, entitlements);
                 }
@@ -408,25 +316,6 @@ impl Gateway {
                 self.renew(id, app, now);
             }
         })
-    }
-
-    /// Resolves an app's entitlements anew: an override or a rule has expired.
-    #[cold]
-    fn renew(&self, id: SdkAppId, app: &App, now: Timestamp) {
-        let mut revision = self.revision.lock();
-        if app.entitlements.load().holds_at(now) {
-            return;
-        }
-        let resolved = resolve(
-            &self.terms.load(),
-            id,
-            &app.control.lock(),
-            now,
-            *revision + 1,
-        );
-        let entitlements = resolved.expect("an app's edition is in the catalog in force");
-        app.entitlements.store(Arc::new(entitlements));
-        *revision += 1;
     }
 
     fn explain_one(
@@ -447,6 +336,11 @@ impl Gateway {
     }
 }
 
+/// Whether an operation takes as long as many: its group begins with members. Such are decided one by one.
+fn brings_members(request: &Request<'_>) -> bool {
+    matches!(request, Operation::CreateGroup(new) if !new.members().is_empty())
+}
+
 impl Answer {
     fn no_app() -> Self {
         Self {
@@ -459,17 +353,6 @@ impl Answer {
 
 /// Entitlements as they were in force, borrowed from the app.
 type InForce = arc_swap::Guard<Arc<Entitlements>>;
-
-fn resolve(
-    terms: &Terms,
-    id: SdkAppId,
-    control: &Control,
-    now: Timestamp,
-    revision: u64,
-) -> Result<Entitlements, AppError> {
-    let resolved = terms.resolve(id, &control.plan, control.standing, now, revision);
-    resolved.ok_or_else(|| AppError::NoEdition(Arc::clone(&control.plan.edition)))
-}
 
 /// The entitlements, if there is something to explain by them: an allowed answer does without the count of references.
 #[inline]

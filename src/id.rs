@@ -112,6 +112,15 @@ pub struct Key {
     pub low: u64,
 }
 
+/// A user's or group's id with its key: what facts are found by, and what they are called by outside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Named<'a> {
+    /// The key of the text.
+    pub key: Key,
+    /// The id as it came.
+    pub text: &'a str,
+}
+
 /// The deployment's secret for hashing ids: stable for the life of its data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdKey([u8; 16]);
@@ -120,6 +129,20 @@ impl IdKey {
     /// A key from its 16 bytes.
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// A key from its 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hex.then(|| u128::from_str_radix(text, 16).ok());
+        number.flatten().map(|it| Self(it.to_be_bytes()))
+    }
+
+    /// Tells keys apart, and tells nothing else of them.
+    pub fn fingerprint(self) -> u128 {
+        SipHasher13::new_with_key(&self.0)
+            .hash(b"quotagate: the fingerprint of an id_key")
+            .as_u128()
     }
 
     /// A fresh key from the process's random source, for a deployment that keeps no data.
@@ -155,6 +178,24 @@ impl IdHasher {
     #[inline]
     pub fn group(&self, id: GroupId<'_>) -> Key {
         self.key(id.0)
+    }
+
+    /// A user's id with its key.
+    #[inline]
+    pub fn named_user<'a>(&self, id: UserId<'a>) -> Named<'a> {
+        Named {
+            key: self.user(id),
+            text: id.0,
+        }
+    }
+
+    /// A group's id with its key.
+    #[inline]
+    pub fn named_group<'a>(&self, id: GroupId<'a>) -> Named<'a> {
+        Named {
+            key: self.group(id),
+            text: id.0,
+        }
     }
 
     #[inline]

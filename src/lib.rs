@@ -55,6 +55,18 @@ pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod usage;
 
+#[cfg(feature = "server")]
+pub mod journal;
+
+#[cfg(feature = "server")]
+pub mod snapshot;
+
+#[cfg(feature = "server")]
+pub mod recovery;
+
+#[cfg(feature = "server")]
+pub mod data_dir;
+
 // The application.
 
 #[cfg(feature = "server")]

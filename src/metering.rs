@@ -47,6 +47,26 @@ pub(crate) struct Metering {
 }
 
 impl Metering {
+    /// The usage of these days and months, each in order; `begun` is the last month that groups were carried into.
+    pub(crate) fn restored(
+        days: Vec<DayUsage>,
+        months: Vec<MonthUsage>,
+        begun: Option<Month>,
+        user_days: u64,
+    ) -> Self {
+        Self {
+            days: days.into(),
+            months,
+            begun,
+            user_days,
+        }
+    }
+
+    /// The last month that groups were carried into.
+    pub(crate) const fn begun(&self) -> Option<Month> {
+        self.begun
+    }
+
     /// A new day begins with `groups` carried in. Months that passed without an operation had that many too.
     pub(crate) fn begin_day(&mut self, day: Day, groups: u64) {
         let groups = saturated(groups);
@@ -99,7 +119,7 @@ impl Metering {
     }
 
     /// The days that are kept, in order; those without an operation are missing.
-    pub(crate) fn days(&self) -> impl Iterator<Item = &DayUsage> {
+    pub(crate) fn days(&self) -> impl ExactSizeIterator<Item = &DayUsage> {
         self.days.iter()
     }
 

@@ -40,6 +40,7 @@ pub fn product(workers: usize) -> Server {
     let config = configure(dir.path(), &unix, workers);
     let mut command = Command::new(env!("CARGO_BIN_EXE_quotagate"));
     command.arg("serve").arg("--config").arg(config);
+    command.arg("--data-dir").arg(dir.path().join("data"));
     Server::start(command, unix, dir)
 }
 

@@ -37,6 +37,22 @@ impl AppCounts {
         }
     }
 
+    /// The counts of an app with groups of each type, on a day with a net; of users and edges there are none yet.
+    pub(crate) fn restored(
+        day: Day,
+        by_type: [u32; GROUP_TYPES_MAX],
+        net: i64,
+        net_by_type: [i32; GROUP_TYPES_MAX],
+    ) -> Self {
+        Self {
+            groups: by_type.iter().map(|count| u64::from(*count)).sum(),
+            by_type,
+            net,
+            net_by_type,
+            ..Self::new(day)
+        }
+    }
+
     /// The day that is counted on.
     #[inline]
     pub(crate) const fn day(&self) -> Day {

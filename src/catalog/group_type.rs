@@ -6,7 +6,7 @@ use super::limit::{Bound, LimitName};
 pub const GROUP_TYPES_MAX: usize = 16;
 
 /// A group's type as the facts hold it: the stable `code` that the catalog gives it, 0 to 15.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct GroupTypeId(u8);
 
 impl GroupTypeId {
@@ -14,6 +14,11 @@ impl GroupTypeId {
     pub fn new(code: u64) -> Option<Self> {
         let small = u8::try_from(code).ok()?;
         (usize::from(small) < GROUP_TYPES_MAX).then_some(Self(small))
+    }
+
+    /// The code.
+    pub const fn code(self) -> u8 {
+        self.0
     }
 
     /// The code, as a place in a table of [`GROUP_TYPES_MAX`].

@@ -13,14 +13,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::config_check::summary;
-use super::{TROUBLE, complain, faults_in, print, runtime};
+use super::{TROUBLE, complain, counted, faults_in, print, runtime};
 use crate::clock;
-use crate::config::{self, Fault, Loaded, Settings};
+use crate::config::{self, Fault, Loaded, Settings, Storage};
+use crate::data_dir::DataDir;
 use crate::entitlement::Terms;
 use crate::gateway::{AppError, Gateway};
-use crate::id::{IdKey, SdkAppId};
+use crate::id::SdkAppId;
+use crate::journal::{Directory, Ending, Options};
+use crate::recovery::{RecoverError, Recovered, Summary, recover};
 use crate::reload::Reloader;
-use crate::server::{Drained, Server};
+use crate::server::{Drained, Keeper, Server};
 use crate::subscription::{Plan, Standing};
 
 /// The gateway file that is taken when none is named and there is one.
@@ -48,6 +51,9 @@ Exit status:
   2  trouble: a fault in a file or an argument, or an address that cannot be listened on"
 )]
 pub(super) struct Arguments {
+    /// The data directory, instead of the file's `data_dir`; it is created when it is missing
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// The gateway file; catalog.toml and limits.toml are taken from beside it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -88,6 +94,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 impl Arguments {
     fn put_into(&self, settings: &mut Settings) {
+        if let Some(data_dir) = &self.data_dir {
+            settings.storage.data_dir.clone_from(data_dir);
+        }
         if let Some(listen) = self.listen {
             settings.listen = listen;
             if listen.port() == 0 {
@@ -163,13 +172,25 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         policy: Arc::new(loaded.policy),
         zone: settings.zone,
     };
-    let id_key = settings.id_key.unwrap_or_else(IdKey::random);
-    let gateway = Arc::new(Gateway::new(terms, id_key));
+    let storage = settings.storage.clone();
+    let opened = DataDir::open(
+        &storage.data_dir,
+        settings.id_key,
+        "that is starting",
+        clock::now(),
+    );
+    let (data, id_key) = opened?;
+    let recovered = recovered(&storage, &terms)?;
+    let recovery = told_of_recovery(recovered.summary());
+    let gateway = Arc::new(Gateway::durable(terms, id_key, recovered));
     create_missing(&gateway, &settings.apps).with_context(|| file)?;
     let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), dir));
     let apps = gateway.app_ids();
+    let keeper = Keeper::start(&gateway, storage.snapshot_mib << 20);
+    let keeper = keeper.context("cannot start the threads that keep the journal")?;
     let server = Server::start(settings, gateway, Arc::clone(&reloader)).await?;
-    print(&greeting(&server, &told, &apps))?;
+    data.says(&format!("serving on {}", server.grpc()))?;
+    print(&greeting(&server, &told, &storage, recovery, &apps))?;
 
     while signals.next().await == Told::Reload {
         let reloader = Arc::clone(&reloader);
@@ -185,7 +206,24 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         Drained::Wholly => tracing::info!("stopped; every call in flight was answered"),
         Drained::CutOff => tracing::warn!("stopped; calls that took too long were cut off"),
     }
-    Ok(ExitCode::SUCCESS)
+    match keeper.map(Keeper::close) {
+        Some(Err(error)) => {
+            complain(&format!("the journal could not be closed: {error}"));
+            Ok(ExitCode::from(TROUBLE))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The facts that the data directory holds.
+fn recovered(storage: &Storage, terms: &Terms) -> Result<Recovered, RecoverError> {
+    let options = Options {
+        level: storage.level,
+        ..Options::default()
+    };
+    let today = terms.zone.day(clock::now());
+    let directory = Arc::new(Directory::new(&storage.data_dir));
+    recover(directory, options, &|_| Some(today), &mut |_| {})
 }
 
 /// Creates the apps of the gateway file; the catalog's first edition is theirs when they name none.
@@ -205,7 +243,13 @@ fn create_missing(
     Ok(())
 }
 
-fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
+fn greeting(
+    server: &Server,
+    told: &str,
+    storage: &Storage,
+    recovery: Option<String>,
+    apps: &[SdkAppId],
+) -> String {
     let at = format!("http://{}", server.grpc());
     let elsewhere = if at == "http://127.0.0.1:7600" {
         String::new()
@@ -221,6 +265,8 @@ fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
         .map(|path| format!("listening on unix://{}", path.display()));
     let lines = [
         Some(format!("quotagate {}: {told}", env!("CARGO_PKG_VERSION"))),
+        Some(told_of(storage)),
+        recovery,
         Some(format!("listening on {at}")),
         uds,
         Some(format!("metrics on http://{}/metrics", server.http())),
@@ -231,6 +277,41 @@ fn greeting(server: &Server, told: &str, apps: &[SdkAppId]) -> String {
         .flatten()
         .map(|line| line + "\n")
         .collect()
+}
+
+/// A line for people about what was recovered; nothing if there was nothing.
+fn told_of_recovery(summary: &Summary) -> Option<String> {
+    if let Ending::Torn(tear) = &summary.ending {
+        tracing::warn!(
+            "{}: cut {} bytes off that were never durable, from byte {} on",
+            tear.file,
+            tear.bytes,
+            tear.offset
+        );
+    }
+    (summary.apps > 0).then(|| {
+        format!(
+            "recovered {} with {} users and {} edges in {:.1?}: a snapshot of {} bytes, and {} entries after it",
+            counted(summary.apps, "app", "apps"),
+            summary.users,
+            summary.edges,
+            summary.took,
+            summary.snapshot_bytes,
+            summary.entries
+        )
+    })
+}
+
+/// A line for people about where data is kept.
+fn told_of(storage: &Storage) -> String {
+    let dir = &storage.data_dir;
+    let here = if dir.is_relative() && !dir.starts_with(".") && !dir.starts_with("..") {
+        "./"
+    } else {
+        ""
+    };
+    let level = storage.level.name();
+    format!("data in {here}{}, level {level}", dir.display())
 }
 
 /// What a signal asks for.

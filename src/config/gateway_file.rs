@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::id::{IdKey, SdkAppId};
+use crate::journal::Level;
 use crate::time::Zone;
 
 use super::document::{Section, Value};
-use super::values::number;
+use super::values::{number, one_of};
 
 /// How the gateway runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,16 +25,29 @@ pub struct Settings {
     pub monitoring: SocketAddr,
     /// The deployment's zone.
     pub zone: Zone,
-    /// The secret that ids are hashed with; a fresh one when nothing.
+    /// The secret that ids are hashed with; the data directory keeps one when nothing.
     pub id_key: Option<IdKey>,
     /// Threads that serve calls; one for each processor when nothing.
     pub workers: Option<usize>,
     /// How long calls in flight may take to finish when the gateway stops.
     pub drain: Duration,
+    /// Where data is, and what is kept of it.
+    pub storage: Storage,
     /// What one peer may take.
     pub connections: Connections,
     /// Apps to create when they are missing, with their editions; the catalog's first where none is named.
     pub apps: Vec<(SdkAppId, Option<Box<str>>)>,
+}
+
+/// Where data is, and what is kept of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Storage {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// What is kept of what was answered.
+    pub level: Level,
+    /// A snapshot is taken when the journal has grown by so many MiB since the last one, and by half of its length.
+    pub snapshot_mib: u64,
 }
 
 /// What one peer may take.
@@ -63,8 +77,19 @@ impl Default for Settings {
             id_key: None,
             workers: None,
             drain: Duration::from_secs(10),
+            storage: Storage::default(),
             connections: Connections::default(),
             apps: Vec::new(),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("data"),
+            level: Level::Process,
+            snapshot_mib: 32,
         }
     }
 }
@@ -94,6 +119,9 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
     let id_key = root.optional("id_key", None, |value| id_key(value).map(Some));
     let workers = root.optional("workers", None, |value| number(value, 1..=256).map(Some));
     let drain = seconds(root, "drain_seconds", default.drain, 600);
+    let storage = root.optional("storage", default.storage, |value| {
+        value.table("[storage]", storage)
+    });
     let connections = root.optional("connections", default.connections, |value| {
         value.table("[connections]", connections)
     });
@@ -106,8 +134,27 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
         id_key: id_key?,
         workers: workers?,
         drain: drain?,
+        storage: storage?,
         connections: connections?,
         apps: apps?,
+    })
+}
+
+fn storage(section: &Section<'_>) -> Option<Storage> {
+    let default = Storage::default();
+    let data_dir = section.optional("data_dir", default.data_dir, |value| {
+        value.text().map(PathBuf::from)
+    });
+    let level = section.optional("level", default.level, |value| {
+        one_of(value, &Level::ALL, Level::name)
+    });
+    let snapshot_mib = section.optional("snapshot_mib", default.snapshot_mib, |value| {
+        number(value, 1..=1_048_576)
+    });
+    Some(Storage {
+        data_dir: data_dir?,
+        level: level?,
+        snapshot_mib: snapshot_mib?,
     })
 }
 
@@ -177,16 +224,10 @@ fn zone(value: Value<'_>) -> Option<Zone> {
 
 /// The secret itself stands in no message.
 fn id_key(value: Value<'_>) -> Option<IdKey> {
-    let digits = value.as_str().filter(|text| text.len() == 32);
-    let bytes = digits.and_then(|text| {
-        let number = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        number
-            .then(|| u128::from_str_radix(text, 16).ok())
-            .flatten()
-    });
-    if bytes.is_none() {
+    let key = value.as_str().and_then(IdKey::parse);
+    if key.is_none() {
         value
             .fault("`id_key` must be 32 hexadecimal digits, as `openssl rand -hex 16` prints them");
     }
-    bytes.map(|number| IdKey::new(number.to_be_bytes()))
+    key
 }

@@ -15,7 +15,7 @@ mod spelling;
 mod syntax;
 mod values;
 
-pub use gateway_file::{Connections, Settings};
+pub use gateway_file::{Connections, Settings, Storage};
 
 use std::fmt;
 use std::fs::File;

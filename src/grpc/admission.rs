@@ -8,7 +8,7 @@ use tonic::Status;
 
 use super::answer;
 use super::convert;
-use super::fault::Fault;
+use super::fault::{Fault, Refusal, unavailable};
 use super::frame::framed;
 use super::request::{self, Batch, Terms, id_fault};
 use crate::gateway::{Answer, Ask, Commit, Gateway};
@@ -34,6 +34,8 @@ pub fn admit(
         };
         request::one(message, terms).map_err(|fault| fault.status())?
     };
+    let accepted = gateway.accepts(&ask.request, ask.mode);
+    accepted.map_err(unavailable)?;
     let answer = gateway.admit(ask.app, &ask.request, ask.mode, now);
     Ok(answered(gateway, counters, &ask, &answer))
 }
@@ -55,10 +57,13 @@ pub fn admit_each<'m>(
     let (mut asks, mut places) = (Vec::new(), Vec::new());
     for (place, message) in messages.enumerate() {
         match request::one(message, terms) {
-            Ok(ask) => {
-                asks.push(ask);
-                places.push(place);
-            }
+            Ok(ask) => match gateway.accepts(&ask.request, ask.mode) {
+                Ok(()) => {
+                    asks.push(ask);
+                    places.push(place);
+                }
+                Err(why) => give(place, Err(unavailable(why))),
+            },
             Err(fault) => give(place, Err(fault.status())),
         }
     }
@@ -87,7 +92,7 @@ pub fn admit_batch(
     let frame = framed(message.len(), |out| {
         decided = decide_batch(gateway, counters, message, now, out);
     });
-    decided.map(|()| frame).map_err(|fault| fault.status())
+    decided.map(|()| frame).map_err(|refusal| refusal.status())
 }
 
 /// A batch of `AdmitStream`, with its answer. One that is wrong is answered too, and the stream goes on.
@@ -100,11 +105,13 @@ pub fn admit_in_stream(
     let mut out = Vec::new();
     match decide_batch(gateway, counters, message, now, &mut out) {
         Ok(()) => out.into(),
-        Err(fault) => {
-            counters.refused();
+        Err(refusal) => {
+            if matches!(refusal, Refusal::Fault(_)) {
+                counters.refused();
+            }
             let answer = proto::AdmitBatchResponse {
                 batch_id: request::batch_id(message),
-                error: Some(fault.batch_error()),
+                error: Some(refusal.batch_error()),
                 ..Default::default()
             };
             answer.encode_to_vec().into()
@@ -118,13 +125,18 @@ fn decide_batch(
     message: &[u8],
     now: Timestamp,
     out: &mut Vec<u8>,
-) -> Result<(), Fault> {
+) -> Result<(), Refusal> {
     let in_force = gateway.terms();
     let terms = Terms {
         catalog: &in_force.catalog,
         now,
     };
     let batch = Batch::read(message, terms)?;
+    // One that adds is refused where the others are.
+    let adds = batch.requests.iter().find(|request| request.adds());
+    if let Some(request) = adds.or(batch.requests.first()) {
+        gateway.accepts(request, batch.mode)?;
+    }
     let commit = if batch.all_or_nothing {
         Commit::AllOrNothing
     } else {

@@ -15,5 +15,6 @@ mod wire;
 
 pub use admission::{admit, admit_batch, admit_each, admit_in_stream, get_usage};
 pub use control::Control;
+pub use fault::{unavailable, unavailable_in_stream};
 pub use frame::{MESSAGE_BYTES_MAX, PREFIX_BYTES, length, too_large, unframed};
-pub use request::{MEMBERS_MAX, OPERATIONS_MAX};
+pub use request::{MEMBERS_MAX, OPERATIONS_MAX, batch_id};

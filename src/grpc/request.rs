@@ -115,7 +115,7 @@ impl<'a> Batch<'a> {
 
 /// The `batch_id` of an `AdmitBatchRequest` that is wrong somewhere, as far as it can be read.
 #[cold]
-pub(super) fn batch_id(message: &[u8]) -> u64 {
+pub fn batch_id(message: &[u8]) -> u64 {
     let (mut batch_id, mut fields) = (0, Fields::of(message));
     while let Ok(Some((field, value))) = fields.next() {
         if field == number::BATCH_ID {

@@ -4,6 +4,7 @@
 //! together. Calls that may last go to tasks of their own (see [`super::long`]). Invariant: the task never waits for one call;
 //! what a peer can make it hold is bounded. Absent on purpose: what a call means.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::mem;
 use std::sync::Arc;
@@ -20,9 +21,10 @@ use tonic::Status;
 use super::bell::Ear;
 use super::long;
 use super::received::Held;
-use super::short::{Incoming, Method, Whole, refuse};
+use super::short::{Incoming, Method, Promise, Whole, refuse, settle};
 use super::worker::Shared;
 use crate::config::Connections;
+use crate::journal::Position;
 
 /// Largest set of headers that is read, in bytes.
 pub const HEADERS_BYTES_MAX: u32 = 16 << 10;
@@ -85,6 +87,8 @@ struct Connection<I> {
     held: Arc<Held>,
     /// Empty between wake-ups; its room is used again.
     whole: Whole,
+    /// Answers that wait until the journal has reached their positions, in order.
+    promised: VecDeque<(Position, Vec<Promise>)>,
     /// How often the bell had rung when it was last heard.
     heard: Option<u64>,
     ear: Ear,
@@ -121,6 +125,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
             waiting: Vec::new(),
             held: Arc::default(),
             whole: Whole::default(),
+            promised: VecDeque::new(),
             heard: None,
             ear,
             pulse,
@@ -142,7 +147,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
                 }
             }
             // What is answered leaves when h2 is polled again.
-            if self.answer_whole(cx) {
+            if self.answer_whole(cx) | self.answer_promised(cx) {
                 continue;
             }
             let rung = self.ear.rung();
@@ -197,8 +202,32 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         }
         mem::swap(&mut self.incoming, &mut self.waiting);
         if !self.whole.is_empty() {
-            answered = true;
-            self.whole.answer(&self.shared, &self.held);
+            match self.whole.answer(&self.shared, &self.held) {
+                None => answered = true,
+                Some(position) => {
+                    let promises = self.whole.take_promises();
+                    self.promised.push_back((position, promises));
+                }
+            }
+        }
+        answered
+    }
+
+    /// Gives the answers whose positions the journal has reached, or never will; whether there was one.
+    #[inline]
+    fn answer_promised(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut answered = false;
+        while let Some((position, _)) = self.promised.front() {
+            let Some(log) = self.shared.gateway.log() else {
+                break;
+            };
+            let Poll::Ready(kept) = log.poll_reached(*position, cx.waker()) else {
+                break;
+            };
+            if let Some((_, promises)) = self.promised.pop_front() {
+                settle(&self.shared, &self.held, promises, kept);
+                answered = true;
+            }
         }
         answered
     }

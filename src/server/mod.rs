@@ -2,7 +2,7 @@
 //!
 //! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
 //! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `authority` lets
-//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text.
+//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text; `keeper` looks after the files.
 //! Invariant: what a peer can take of memory, descriptors and time is bounded, on the gRPC sockets: monitoring is for those
 //! who are trusted. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
@@ -11,6 +11,7 @@ mod authority;
 mod bell;
 mod connection;
 mod http;
+mod keeper;
 mod listen;
 mod long;
 mod metrics;
@@ -26,6 +27,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+pub use keeper::Keeper;
 
 pub use connection::{
     CONNECTION_WINDOW_BYTES, FRAMES_BYTES_MAX, HEADERS_BYTES_MAX, HELD_BYTES_MAX, OWN_RESETS_MAX,
@@ -44,6 +47,7 @@ use tonic_health::server::HealthReporter;
 use crate::config::Settings;
 use crate::gateway::Gateway;
 use crate::grpc::Control;
+use crate::journal::Log;
 use crate::proto;
 use crate::proto::control_service_server::ControlServiceServer;
 use crate::reload::Reloader;
@@ -59,6 +63,9 @@ const HEALTH_NAMES: [&str; 3] = [
     "quotagate.v1.AdmissionService",
     "quotagate.v1.ControlService",
 ];
+
+/// How often it is looked whether calls wait too long for the journal.
+const WATCH_PERIOD: Duration = Duration::from_millis(50);
 
 /// A server that runs.
 pub struct Server {
@@ -159,6 +166,9 @@ impl Server {
             settings.connections.keepalive,
             stop.clone(),
         ));
+        if let Some(log) = gateway.log() {
+            accepting.spawn(watch(Arc::clone(log), deadline.clone()));
+        }
         let metrics = Metrics::new(
             gateway,
             telemetry,
@@ -233,6 +243,16 @@ async fn ring(bell: Arc<Bell>, period: Duration, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(period) => bell.ring(),
+        }
+    }
+}
+
+/// Looks after those who wait for the journal, until the last call may have been answered.
+async fn watch(log: Arc<Log>, deadline: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = deadline.cancelled() => return,
+            () = sleep(WATCH_PERIOD) => log.watch(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Calls of one message and one answer, made in the connection's own task.
 //!
-//! Invariant: an answer is a head, a message and a status, or a status alone. Absent on purpose: streams; see `stream`.
+//! Invariant: an answer is a head, a message and a status, or a status alone; it leaves when the journal has what it promises.
+//! Absent on purpose: streams; see `stream`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,8 +18,10 @@ use super::long;
 use super::received::Held;
 use super::worker::Shared;
 use crate::clock::{self, Stopwatch};
+use crate::gateway::Gateway;
 use crate::grpc::{self, MESSAGE_BYTES_MAX, PREFIX_BYTES};
-use crate::telemetry::Call;
+use crate::journal::{Position, Unavailable};
+use crate::telemetry::{Call, Counters};
 use crate::time::Timestamp;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -141,6 +144,14 @@ pub(super) struct Whole {
     admits: Vec<Bytes>,
     admitting: Vec<Option<SendResponse<Bytes>>>,
     others: Vec<(Method, Bytes, SendResponse<Bytes>)>,
+    /// Answers that promise something.
+    promises: Vec<Promise>,
+}
+
+/// An answer, and where it goes once it can be kept.
+pub(super) struct Promise {
+    respond: SendResponse<Bytes>,
+    answered: Result<Bytes, Status>,
 }
 
 impl Whole {
@@ -161,42 +172,42 @@ impl Whole {
         self.admits.is_empty() && self.others.is_empty()
     }
 
-    /// Decides the calls and answers them.
-    pub(super) fn answer(&mut self, shared: &Arc<Shared>, held: &Arc<Held>) {
+    /// Decides the calls and answers them, but for those whose answers promise what the journal has not yet: those are
+    /// answered when it has reached a position.
+    pub(super) fn answer(&mut self, shared: &Arc<Shared>, held: &Arc<Held>) -> Option<Position> {
         let (now, stopwatch) = (clock::now(), Stopwatch::start());
+        let Shared {
+            gateway, counters, ..
+        } = &**shared;
         if !self.admits.is_empty() {
-            self.answer_admits(shared, held, now);
+            self.answer_admits(gateway, counters, now);
             let calls = self.admits.len();
-            shared
-                .counters
-                .took(Call::Admit, calls, stopwatch.elapsed());
+            counters.took(Call::Admit, calls, stopwatch.elapsed());
             self.admits.clear();
             self.admitting.clear();
         }
         for (method, message, respond) in self.others.drain(..) {
-            let answered = match method {
-                Method::GetUsage => grpc::get_usage(&shared.gateway, &message, now),
-                Method::Admit | Method::AdmitBatch => {
-                    grpc::admit_batch(&shared.gateway, &shared.counters, &message, now)
-                }
-            };
-            if method == Method::AdmitBatch {
-                shared
-                    .counters
-                    .took(Call::AdmitBatch, 1, stopwatch.elapsed());
+            if method == Method::GetUsage {
+                let answered = grpc::get_usage(gateway, &message, now);
+                give(shared, held, respond, answered);
+            } else {
+                let answered = grpc::admit_batch(gateway, counters, &message, now);
+                counters.took(Call::AdmitBatch, 1, stopwatch.elapsed());
+                self.promises.push(Promise { respond, answered });
             }
-            give(shared, held, respond, answered);
         }
+        let unreached = gateway.commit();
+        if unreached.is_none() {
+            self.keep(shared, held);
+        }
+        unreached
     }
 
-    fn answer_admits(&mut self, shared: &Arc<Shared>, held: &Arc<Held>, now: Timestamp) {
-        let Shared {
-            gateway, counters, ..
-        } = &**shared;
-        let admitting = &mut self.admitting;
+    fn answer_admits(&mut self, gateway: &Gateway, counters: &Counters, now: Timestamp) {
+        let (admitting, promises) = (&mut self.admitting, &mut self.promises);
         let mut give_to = |place: usize, answered| {
             if let Some(respond) = admitting.get_mut(place).and_then(Option::take) {
-                give(shared, held, respond, answered);
+                promises.push(Promise { respond, answered });
             }
         };
         if let [message] = self.admits.as_slice() {
@@ -205,6 +216,34 @@ impl Whole {
             let messages = self.admits.iter().map(Bytes::as_ref);
             grpc::admit_each(gateway, counters, messages, now, give_to);
         }
+    }
+
+    /// Gives the answers: what they promise is in the journal.
+    fn keep(&mut self, shared: &Arc<Shared>, held: &Arc<Held>) {
+        for Promise { respond, answered } in self.promises.drain(..) {
+            give(shared, held, respond, answered);
+        }
+    }
+
+    /// Takes the answers out that wait for the journal.
+    pub(super) fn take_promises(&mut self) -> Vec<Promise> {
+        std::mem::take(&mut self.promises)
+    }
+}
+
+/// Gives answers that have waited for the journal; it has what they promise, or says why it cannot.
+pub(super) fn settle(
+    shared: &Arc<Shared>,
+    held: &Arc<Held>,
+    promises: Vec<Promise>,
+    kept: Result<(), Unavailable>,
+) {
+    for Promise { respond, answered } in promises {
+        let answered = answered.and_then(|frame| match kept {
+            Ok(()) => Ok(frame),
+            Err(why) => Err(grpc::unavailable(why)),
+        });
+        give(shared, held, respond, answered);
     }
 }
 

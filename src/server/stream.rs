@@ -1,11 +1,13 @@
 //! `AdmitStream`: batches in, answers out in the same order. tonic frames the messages, `grpc` decides them.
 //!
-//! Invariant: every batch that was taken is answered. Absent on purpose: queues. A batch is taken when there is room for its
-//! answer, so a peer that does not read makes its own sending wait.
+//! Invariant: every batch that was taken is answered, when the journal has what the answer promises. Absent on purpose: queues,
+//! but of the few batches that the journal is waited for together. A batch is taken when there is room for its answer, so a
+//! peer that does not read makes its own sending wait.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::Request as HttpRequest;
@@ -19,7 +21,11 @@ use super::long;
 use super::worker::Shared;
 use crate::clock::{self, Stopwatch};
 use crate::grpc::{self, MESSAGE_BYTES_MAX};
+use crate::journal::Position;
 use crate::telemetry::Call;
+
+/// Bytes of a stream's answers that may wait for the journal together: with level `power`, some tens of batches share a sync.
+const PROMISED_BYTES: usize = 128 << 10;
 
 /// Serves a stream.
 pub(super) async fn admit(shared: Arc<Shared>, request: HttpRequest<Body>) -> http::Response<Body> {
@@ -41,7 +47,9 @@ impl StreamingService<Bytes> for Batches {
         std::future::ready(Ok(Response::new(Answers {
             batches: request.into_inner(),
             shared,
-            ended: false,
+            promised: VecDeque::new(),
+            promised_bytes: 0,
+            end: None,
         })))
     }
 }
@@ -50,38 +58,92 @@ impl StreamingService<Bytes> for Batches {
 struct Answers {
     shared: Arc<Shared>,
     batches: Streaming<Bytes>,
-    ended: bool,
+    /// Answers that wait until the journal has reached their positions, in order.
+    promised: VecDeque<Promise>,
+    promised_bytes: usize,
+    /// Why the stream ends, once nothing is promised any more.
+    end: Option<Option<Status>>,
+}
+
+/// The answer to a batch, and where the journal must be for it.
+struct Promise {
+    position: Position,
+    batch_id: u64,
+    answer: Bytes,
 }
 
 impl Stream for Answers {
     type Item = Result<Bytes, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended {
+        let this = &mut *self;
+        while this.end.is_none() && this.promised_bytes < PROMISED_BYTES {
+            // Not only when the peer pauses: one that never does would keep the gateway from ending.
+            if this.shared.bell.is_stopping() {
+                this.end = Some(Some(long::stopping()));
+                break;
+            }
+            match Pin::new(&mut this.batches).poll_next(cx) {
+                Poll::Ready(Some(Ok(batch))) => {
+                    if let Some(answer) = this.decide(batch) {
+                        return Poll::Ready(Some(Ok(answer)));
+                    }
+                }
+                Poll::Ready(Some(Err(status))) => this.end = Some(Some(status)),
+                Poll::Ready(None) => this.end = Some(None),
+                Poll::Pending => break,
+            }
+        }
+        if let Some(answer) = ready!(this.poll_promised(cx)) {
+            return Poll::Ready(Some(Ok(answer)));
+        }
+        match &mut this.end {
+            Some(end) => Poll::Ready(end.take().map(Err)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Answers {
+    /// Decides a batch. The answer, if it may leave at once.
+    #[inline]
+    fn decide(&mut self, batch: Bytes) -> Option<Bytes> {
+        let stopwatch = Stopwatch::start();
+        let Shared {
+            gateway, counters, ..
+        } = &*self.shared;
+        let answer = grpc::admit_in_stream(gateway, counters, &batch, clock::now());
+        let unreached = gateway.commit();
+        counters.took(Call::StreamBatch, 1, stopwatch.elapsed());
+        // Answers keep the order of the batches: this one may have overtaken others whose task has not been woken yet.
+        let position = match (unreached, self.promised.back()) {
+            (None, None) => return Some(answer),
+            (Some(position), _) => position,
+            (None, Some(last)) => last.position,
+        };
+        self.promised_bytes += answer.len();
+        self.promised.push_back(Promise {
+            position,
+            batch_id: grpc::batch_id(&batch),
+            answer,
+        });
+        None
+    }
+
+    /// The first answer that is waited for; nothing if there is none.
+    fn poll_promised(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let (Some(first), Some(log)) = (self.promised.front(), self.shared.gateway.log()) else {
             return Poll::Ready(None);
-        }
-        // Not only when the peer pauses: one that never does would keep the gateway from ending.
-        if self.shared.bell.is_stopping() {
-            self.ended = true;
-            return Poll::Ready(Some(Err(long::stopping())));
-        }
-        match Pin::new(&mut self.batches).poll_next(cx) {
-            Poll::Ready(Some(Ok(batch))) => {
-                let stopwatch = Stopwatch::start();
-                let Shared {
-                    gateway, counters, ..
-                } = &*self.shared;
-                let answer = grpc::admit_in_stream(gateway, counters, &batch, clock::now());
-                counters.took(Call::StreamBatch, 1, stopwatch.elapsed());
-                Poll::Ready(Some(Ok(answer)))
-            }
-            Poll::Ready(Some(Err(status))) => {
-                self.ended = true;
-                Poll::Ready(Some(Err(status)))
-            }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+        };
+        let kept = ready!(log.poll_reached(first.position, cx.waker()));
+        let Some(first) = self.promised.pop_front() else {
+            return Poll::Ready(None);
+        };
+        self.promised_bytes -= first.answer.len();
+        Poll::Ready(Some(match kept {
+            Ok(()) => first.answer,
+            Err(why) => grpc::unavailable_in_stream(first.batch_id, why),
+        }))
     }
 }
 

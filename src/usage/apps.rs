@@ -14,7 +14,6 @@ use super::facts::Facts;
 use crate::entitlement::Entitlements;
 use crate::id::SdkAppId;
 use crate::subscription::{Plan, Standing};
-use crate::time::Day;
 
 /// An app.
 pub(crate) struct App {
@@ -36,11 +35,11 @@ pub(crate) struct Control {
 }
 
 impl App {
-    /// An app with no facts, created on a day.
-    pub(crate) fn new(control: Control, entitlements: Entitlements, day: Day) -> Self {
+    /// An app.
+    pub(crate) fn new(control: Control, entitlements: Entitlements, facts: Facts) -> Self {
         Self {
             entitlements: ArcSwap::from_pointee(entitlements),
-            facts: Mutex::new(Facts::new(day)),
+            facts: Mutex::new(facts),
             control: Mutex::new(control),
         }
     }

@@ -1,6 +1,7 @@
 //! Records in chunks: a slot is a record's place for its life, and growth moves at most the records of the first chunk.
 //!
-//! Invariant: a slot is given out again only after it was released, and it is released only when nothing points to it.
+//! Invariant: a slot is given out again only after it was released, and it is released only when nothing points to it, and no
+//! snapshot and journal together could mistake the next record for the last one.
 //! Absent on purpose: `Vec<T>` for all records, whose growth would copy them all inside one admission.
 
 use std::fmt;
@@ -56,12 +57,17 @@ impl<T> fmt::Debug for Slot<T> {
 
 /// Slots in a pile that grows by small chunks: no push copies more than one.
 pub(super) struct Pile<T> {
+    /// None is empty.
     chunks: Vec<Vec<Slot<T>>>,
+    len: usize,
 }
 
 impl<T> Default for Pile<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new() }
+        Self {
+            chunks: Vec::new(),
+            len: 0,
+        }
     }
 }
 
@@ -71,6 +77,7 @@ impl<T> Pile<T> {
             self.chunks.push(Vec::new());
         }
         self.chunks.last_mut().expect("there is one now").push(slot);
+        self.len += 1;
     }
 
     pub(super) fn pop(&mut self) -> Option<Slot<T>> {
@@ -78,11 +85,18 @@ impl<T> Pile<T> {
         if self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
         }
+        self.len -= usize::from(slot.is_some());
         slot
     }
 
+    /// Takes over all slots of another pile; chunks move, slots do not.
+    fn append(&mut self, other: &mut Self) {
+        self.len += std::mem::take(&mut other.len);
+        self.chunks.append(&mut other.chunks);
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.chunks.len().saturating_sub(1) * CHUNK + self.chunks.last().map_or(0, Vec::len)
+        self.len
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -101,7 +115,11 @@ struct Dead<T> {
     /// One bit a slot, as far as anything ever died: scans of a list look here, not at the records.
     marks: Vec<u64>,
     count: usize,
+    /// To be given out again.
     released: Pile<T>,
+    /// To be released after the next snapshot, and after the one that is being written.
+    retired: Pile<T>,
+    settling: Pile<T>,
 }
 
 impl<T> Default for Dead<T> {
@@ -110,7 +128,16 @@ impl<T> Default for Dead<T> {
             marks: Vec::new(),
             count: 0,
             released: Pile::default(),
+            retired: Pile::default(),
+            settling: Pile::default(),
         }
+    }
+}
+
+impl<T> Dead<T> {
+    /// Slots that nothing points to.
+    fn free(&self) -> usize {
+        self.released.len() + self.retired.len() + self.settling.len()
     }
 }
 
@@ -165,6 +192,10 @@ impl<T> Arena<T> {
             *self.get_mut(slot) = record;
             return slot;
         }
+        self.insert_last(record)
+    }
+
+    fn insert_last(&mut self, record: T) -> Slot<T> {
         let slot = Slot::from_number(self.len());
         assert!(
             u64::from(slot.0) < SLOTS_MAX,
@@ -187,6 +218,46 @@ impl<T> Arena<T> {
     pub(super) fn release(&mut self, slot: Slot<T>) {
         self.mark_dead(slot);
         self.dead.get_or_insert_default().released.push(slot);
+    }
+
+    /// Gives a slot back that nothing points to, to be given out again after a snapshot that is begun from now on: between two
+    /// snapshots a slot has one record, so that changes written down between them need not say which they mean.
+    pub(super) fn retire(&mut self, slot: Slot<T>) {
+        self.mark_dead(slot);
+        self.dead.get_or_insert_default().retired.push(slot);
+    }
+
+    /// A snapshot begins: what was retired before waits for its end.
+    pub(super) fn begin_snapshot(&mut self) {
+        if let Some(dead) = &mut self.dead {
+            dead.settling.append(&mut dead.retired);
+        }
+    }
+
+    /// The snapshot has replaced the one before.
+    pub(super) fn end_snapshot(&mut self) {
+        if let Some(dead) = &mut self.dead {
+            dead.released.append(&mut dead.settling);
+        }
+    }
+
+    /// Makes it at least so long, with dead `filler`s.
+    pub(super) fn extend(&mut self, len: u32, filler: impl Fn() -> T) {
+        while self.len() < len {
+            let skipped = self.insert_last(filler());
+            self.mark_dead(skipped);
+        }
+    }
+
+    /// Puts a record that is not dead in a certain slot; slots that are skipped get `filler`, dead.
+    pub(super) fn put(&mut self, slot: Slot<T>, record: T, filler: impl Fn() -> T) {
+        self.extend(slot.0, filler);
+        if slot.0 == self.len() {
+            self.insert_last(record);
+        } else {
+            self.revive(slot);
+            *self.get_mut(slot) = record;
+        }
     }
 
     /// Marks the record of a slot dead.
@@ -231,7 +302,7 @@ impl<T> Arena<T> {
     pub(super) fn has_dead(&self) -> bool {
         self.dead
             .as_ref()
-            .is_some_and(|dead| dead.count > dead.released.len())
+            .is_some_and(|dead| dead.count > dead.free())
     }
 }
 
@@ -257,5 +328,43 @@ mod tests {
         assert_eq!(arena.insert(-2), slots[1500]);
         assert!(!arena.is_dead(slots[1500]));
         assert_eq!((*arena.get(slots[1500]), arena.len()), (-2, 3001));
+    }
+
+    #[test]
+    fn retired_slots_are_reused_after_a_snapshot_that_began_later() {
+        let mut arena = Arena::default();
+        let slots: Vec<_> = (0..10).map(|n| arena.insert(n)).collect();
+        arena.retire(slots[3]);
+        arena.begin_snapshot();
+        arena.retire(slots[4]);
+        assert!(!arena.has_dead());
+        assert_eq!(arena.insert(10).number(), 10);
+        arena.end_snapshot();
+        assert_eq!(
+            (arena.insert(11), arena.insert(12).number()),
+            (slots[3], 11)
+        );
+        arena.begin_snapshot();
+        arena.end_snapshot();
+        assert_eq!(arena.insert(13), slots[4]);
+    }
+
+    #[test]
+    fn records_are_put_in_any_order() {
+        let mut arena = Arena::default();
+        arena.put(Slot::from_number(2000), 1, || 0);
+        arena.put(Slot::from_number(5), 2, || 0);
+        arena.put(Slot::from_number(2001), 3, || 0);
+        let at = |n| {
+            (
+                *arena.get(Slot::from_number(n)),
+                arena.is_dead(Slot::from_number(n)),
+            )
+        };
+        assert_eq!(
+            [at(4), at(5), at(2000), at(2001)],
+            [(0, true), (2, false), (1, false), (3, false)]
+        );
+        assert_eq!(arena.len(), 2002);
     }
 }

@@ -67,6 +67,13 @@ impl Totals {
         Ok(())
     }
 
+    /// Takes what an app has that is restored, beyond a budget too: it is there.
+    pub(super) fn restore(&self, entries: &Entries) {
+        self.users.fetch_add(entries.users, Ordering::Relaxed);
+        self.groups.fetch_add(entries.groups, Ordering::Relaxed);
+        self.edges.fetch_add(entries.edges, Ordering::Relaxed);
+    }
+
     /// Gives entries back.
     #[inline]
     pub(super) fn release(&self, entries: &Entries) {

@@ -13,7 +13,7 @@ use crate::admission::{
 };
 use crate::catalog::{GroupType, GroupTypeId};
 use crate::entitlement::{Entitlements, Entries};
-use crate::id::Key;
+use crate::id::Named;
 use crate::metering::DAYS_KEPT;
 use crate::time::{Day, Timestamp};
 
@@ -32,7 +32,12 @@ pub(crate) struct Context<'a> {
 impl Facts {
     /// Decides one operation and changes the facts by it.
     #[inline]
-    pub(super) fn decide(&mut self, context: &Context<'_>, claim: &Claim, hint: Hint) -> Decision {
+    pub(super) fn decide(
+        &mut self,
+        context: &Context<'_>,
+        claim: &Claim<'_>,
+        hint: Hint,
+    ) -> Decision {
         let mut judge = Judge::new(context.entitlements, context.mode);
         let ruling = match judge.app_state(context.now, claim.adds()) {
             Ok(()) => self.rule(context, &mut judge, claim, hint),
@@ -52,7 +57,7 @@ impl Facts {
         &mut self,
         context: &Context<'_>,
         judge: &mut Judge<'_>,
-        claim: &Claim,
+        claim: &Claim<'_>,
         hint: Hint,
     ) -> Ruling {
         match claim {
@@ -78,20 +83,20 @@ impl Facts {
         &mut self,
         context: &Context<'_>,
         judge: &mut Judge<'_>,
-        key: Key,
+        id: Named<'_>,
         hint: Hint,
     ) -> Ruling {
-        let found = self.located_user(hint.user, key);
+        let found = self.located_user(hint.user, id.key);
         if judge.register_user(&self.counts, found.user().is_some())? == Step::Unchanged {
             return Ok(Step::Unchanged);
         }
         self.reserve(context, found.new_entries(), 0, 0)?;
-        self.register(key, found);
+        self.register(id, found);
         Ok(Step::Change)
     }
 
-    fn delete_user(&mut self, key: Key, hint: Hint) -> Step {
-        match self.located_user(hint.user, key).user() {
+    fn delete_user(&mut self, id: Named<'_>, hint: Hint) -> Step {
+        match self.located_user(hint.user, id.key).user() {
             Some(user) => {
                 self.remove_user(user);
                 Step::Change
@@ -104,12 +109,12 @@ impl Facts {
         &mut self,
         context: &Context<'_>,
         judge: &mut Judge<'_>,
-        key: Key,
+        id: Named<'_>,
         at: Option<LoginTime>,
         hint: Hint,
     ) -> Ruling {
         let day = self.login_day(context, at);
-        let found = self.located_user(hint.user, key);
+        let found = self.located_user(hint.user, id.key);
         let counted = match found {
             Found::User(slot) | Found::Tombstone(slot) => self.users.get(slot).logins.on(day),
             Found::Nobody => false,
@@ -126,7 +131,7 @@ impl Facts {
             return Ok(Step::Unchanged);
         }
         self.reserve(context, found.new_entries(), 0, 0)?;
-        let user = self.register(key, found);
+        let user = self.register(id, found);
         if !counted {
             self.count_login(user, day);
         }
@@ -146,11 +151,11 @@ impl Facts {
         &mut self,
         context: &Context<'_>,
         judge: &mut Judge<'_>,
-        new: &NewFriendship<Key>,
+        new: &NewFriendship<Named<'_>>,
         hint: Hint,
     ) -> Ruling {
-        let found_user = self.located_user(hint.user, new.user());
-        let found_friend = self.located_user(hint.friend, new.friend());
+        let found_user = self.located_user(hint.user, new.user().key);
+        let found_friend = self.located_user(hint.friend, new.friend().key);
         let (user, friend) = (found_user.user(), found_friend.user());
         let own_settled = self.has_friend(user, friend);
         let peer_settled = new.sides() == Sides::Own || self.has_friend(friend, user);
@@ -184,9 +189,15 @@ impl Facts {
         Ok(Step::Change)
     }
 
-    fn remove_friend(&mut self, user: Key, friend: Key, sides: Sides, hint: Hint) -> Step {
-        let user = self.located_user(hint.user, user).user();
-        let friend = self.located_user(hint.friend, friend).user();
+    fn remove_friend(
+        &mut self,
+        user: Named<'_>,
+        friend: Named<'_>,
+        sides: Sides,
+        hint: Hint,
+    ) -> Step {
+        let user = self.located_user(hint.user, user.key).user();
+        let friend = self.located_user(hint.friend, friend.key).user();
         let (Some(user), Some(friend)) = (user, friend) else {
             return Step::Unchanged;
         };
@@ -203,16 +214,18 @@ impl Facts {
         &mut self,
         context: &Context<'_>,
         judge: &mut Judge<'_>,
-        new: &NewGroup<Key, Key>,
+        new: &NewGroup<Named<'_>, Named<'_>>,
         hint: Hint,
     ) -> Ruling {
-        let (kind, owner_key) = (new.kind(), new.owner());
-        let found = self.located_user(hint.user, owner_key);
+        let (kind, owner_id) = (new.kind(), new.owner());
+        let found = self.located_user(hint.user, owner_id.key);
         let owner = found.user();
-        let existing = self.located_group(hint.group, new.group()).map(|group| {
-            let same = self.groups.get(group).owner == Some(owner_key);
-            if same { SameOwner::Yes } else { SameOwner::No }
-        });
+        let existing = self
+            .located_group(hint.group, new.group().key)
+            .map(|group| {
+                let same = self.groups.get(group).owner == Some(owner_id.key);
+                if same { SameOwner::Yes } else { SameOwner::No }
+            });
         let owner_joined = owner.map(|owner| self.joined(context, owner));
         let facts = CreateFacts {
             owner_joined,
@@ -227,8 +240,8 @@ impl Facts {
             self.group_list_fits(context, owner)?;
         }
         self.reserve(context, found.new_entries(), 1, u64::from(keeps))?;
-        let owner = self.register(owner_key, found);
-        let group = self.add_group(new.group(), kind, Some(owner_key));
+        let owner = self.register(owner_id, found);
+        let group = self.add_group(new.group(), kind, Some(owner_id.key));
         if keeps {
             self.add_membership(owner, group, NOT_LOOKED_FOR);
         }
@@ -236,8 +249,12 @@ impl Facts {
     }
 
     /// The initial members join one by one, with a result each; the creation stands (RULES, section 2; B38).
-    fn join_members(&mut self, context: &Context<'_>, new: &NewGroup<Key, Key>) -> Vec<Decision> {
-        let join = |facts: &mut Self, member: &Key| {
+    fn join_members(
+        &mut self,
+        context: &Context<'_>,
+        new: &NewGroup<Named<'_>, Named<'_>>,
+    ) -> Vec<Decision> {
+        let join = |facts: &mut Self, member: &Named<'_>| {
             let mut judge = Judge::new(context.entitlements, context.mode);
             let target = (new.group(), *member, Some(new.kind()));
             let ruling = facts.join_group(context, &mut judge, target, Hint::default());
@@ -249,8 +266,8 @@ impl Facts {
             .collect()
     }
 
-    fn delete_group(&mut self, key: Key, hint: Hint) -> Step {
-        match self.located_group(hint.group, key) {
+    fn delete_group(&mut self, id: Named<'_>, hint: Hint) -> Step {
+        match self.located_group(hint.group, id.key) {
             Some(group) => {
                 self.remove_group(group);
                 Step::Change
@@ -264,12 +281,12 @@ impl Facts {
         &mut self,
         context: &Context<'_>,
         judge: &mut Judge<'_>,
-        (group_key, user_key, named): (Key, Key, Option<GroupTypeId>),
+        (group_id, user_id, named): (Named<'_>, Named<'_>, Option<GroupTypeId>),
         hint: Hint,
     ) -> Ruling {
-        let found = self.located_user(hint.user, user_key);
+        let found = self.located_user(hint.user, user_id.key);
         let user = found.user();
-        let group = self.located_group(hint.group, group_key);
+        let group = self.located_group(hint.group, group_id.key);
         let known = group.map(|group| self.groups.get(group));
         let members = known.map(|group| u64::from(group.members));
         let kind = known
@@ -305,17 +322,17 @@ impl Facts {
         }
         let groups = u64::from(group.is_none());
         self.reserve(context, found.new_entries(), groups, u64::from(keeps))?;
-        let user = self.register(user_key, found);
-        let group = group.unwrap_or_else(|| self.add_group(group_key, kind, None));
+        let user = self.register(user_id, found);
+        let group = group.unwrap_or_else(|| self.add_group(group_id, kind, None));
         if keeps {
             self.add_membership(user, group, place);
         }
         Ok(Step::Change)
     }
 
-    fn leave_group(&mut self, group: Key, user: Key, hint: Hint) -> Step {
-        let user = self.located_user(hint.user, user).user();
-        let group = self.located_group(hint.group, group);
+    fn leave_group(&mut self, group: Named<'_>, user: Named<'_>, hint: Hint) -> Step {
+        let user = self.located_user(hint.user, user.key).user();
+        let group = self.located_group(hint.group, group.key);
         match (user, group) {
             (Some(user), Some(group)) if self.remove_membership(user, group) => Step::Change,
             _ => Step::Unchanged,

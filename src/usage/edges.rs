@@ -146,6 +146,23 @@ impl<T> Edges<T> {
         self.set_size(len + 1, self.order());
     }
 
+    /// Makes an empty list one of these slots, ascending and each once.
+    pub(super) fn fill(&mut self, pool: &mut Pool, slots: impl ExactSizeIterator<Item = u32>) {
+        let (len, mut slots) = (slots.len(), slots);
+        if len < 2 {
+            self.start = slots.next().unwrap_or(0);
+            self.set_size(len, 0);
+            return;
+        }
+        let order = (0..).find(|order| capacity(*order) >= len).unwrap_or(0);
+        self.start = pool.take(order);
+        self.set_size(len, order);
+        pool.block_mut(self.start)
+            .iter_mut()
+            .zip(slots)
+            .for_each(|(to, slot)| *to = slot);
+    }
+
     /// Takes an edge out; whether it was there.
     pub(super) fn remove(&mut self, pool: &mut Pool, slot: Slot<T>) -> bool {
         let Ok(place) = self.find(pool, slot) else {

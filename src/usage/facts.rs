@@ -5,6 +5,7 @@
 
 use super::arena::{Arena, Slot};
 use super::budget::NO_ENTRIES;
+use super::change::Change;
 use super::edges::{NOT_LOOKED_FOR, Place};
 use super::index::Index;
 use super::locate::Found;
@@ -15,7 +16,7 @@ use super::undo::Undo;
 use crate::admission::AppCounts;
 use crate::catalog::GroupTypeId;
 use crate::entitlement::Entries;
-use crate::id::Key;
+use crate::id::{Key, Named};
 use crate::metering::Metering;
 use crate::time::Day;
 
@@ -35,11 +36,23 @@ pub(crate) struct Facts {
     pub(super) sweep: Sweep,
     /// What to do to take the open batch back; nothing while operations stand each for itself.
     pub(super) undo: Option<Vec<Undo>>,
+    /// The records of what has changed since the lock was taken; nothing where no journal keeps them.
+    pub(super) changes: Option<Vec<u8>>,
+    pub(super) reuse: Reuse,
+}
+
+/// When the slots of the dead are given out again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reuse {
+    /// As soon as no list leads to them.
+    AtOnce,
+    /// After a snapshot, too: a journal tells what happens to slots.
+    AfterSnapshot,
 }
 
 impl Facts {
     /// An app with no facts, created on a day.
-    pub(crate) fn new(day: Day) -> Self {
+    pub(crate) fn new(day: Day, reuse: Reuse) -> Self {
         let mut metering = Metering::default();
         metering.begin_day(day, 0);
         Self {
@@ -54,6 +67,8 @@ impl Facts {
             charged: NO_ENTRIES,
             sweep: Sweep::default(),
             undo: None,
+            changes: None,
+            reuse,
         }
     }
 
@@ -63,6 +78,26 @@ impl Facts {
         if day > self.counts.day() {
             self.counts.advance_to(day);
             self.metering.begin_day(day, self.counts.groups);
+            self.record(&Change::DayBegan { day });
+        }
+    }
+
+    /// Keeps a record of every change from now on, in an empty buffer, until [`Self::take_changes`].
+    #[inline]
+    pub(crate) fn keep_changes(&mut self, empty: Vec<u8>) {
+        self.changes = Some(empty);
+    }
+
+    /// The records of what has changed, in order.
+    #[inline]
+    pub(crate) fn take_changes(&mut self) -> Option<Vec<u8>> {
+        self.changes.take()
+    }
+
+    #[inline]
+    fn record(&mut self, change: &Change<'_>) {
+        if let Some(changes) = &mut self.changes {
+            change.put(changes);
         }
     }
 
@@ -100,15 +135,16 @@ impl Facts {
     /// The registered user that was found, or else registers them. The logins of one deleted before come along, to a new
     /// record: edges that led to the old one stay gone.
     #[inline]
-    pub(super) fn register(&mut self, key: Key, found: Found) -> Slot<User> {
+    pub(super) fn register(&mut self, id: Named<'_>, found: Found) -> Slot<User> {
         match found {
             Found::User(slot) => slot,
-            Found::Tombstone(old) => self.replace_tombstone(key, old),
-            Found::Nobody => self.add_user(key),
+            Found::Tombstone(old) => self.replace_tombstone(id, old),
+            Found::Nobody => self.add_user(id),
         }
     }
 
-    fn add_user(&mut self, key: Key) -> Slot<User> {
+    fn add_user(&mut self, id: Named<'_>) -> Slot<User> {
+        let key = id.key;
         let slot = self.users.insert(User::new(key, Logins::default()));
         let users = &self.users;
         self.user_index
@@ -118,13 +154,13 @@ impl Facts {
             user: slot,
             tombstone: None,
         });
+        self.record(&Change::UserAdded { user: slot, id });
         slot
     }
 
-    fn replace_tombstone(&mut self, key: Key, old: Slot<User>) -> Slot<User> {
-        let slot = self
-            .users
-            .insert(User::new(key, self.users.get(old).logins));
+    fn replace_tombstone(&mut self, id: Named<'_>, old: Slot<User>) -> Slot<User> {
+        let (key, logins) = (id.key, self.users.get(old).logins);
+        let slot = self.users.insert(User::new(key, logins));
         self.user_index.replace(key, old, slot);
         self.users.get_mut(old).life = Life::Gone;
         self.tombstones -= 1;
@@ -133,6 +169,12 @@ impl Facts {
         self.note(Undo::UserAdded {
             user: slot,
             tombstone: Some(old),
+        });
+        self.record(&Change::UserReturned {
+            user: slot,
+            former: old,
+            logins,
+            id,
         });
         slot
     }
@@ -154,6 +196,10 @@ impl Facts {
         self.counts.users -= 1;
         self.sweep.edges_died(self.users.get(slot).listed_by);
         self.count_edges_of(slot, Direction::Out);
+        self.record(&Change::UserRemoved {
+            user: slot,
+            logins_kept: keep,
+        });
         if self.undo.is_some() {
             self.note(Undo::UserRemoved { user: slot });
         } else {
@@ -208,6 +254,7 @@ impl Facts {
         user.logins = before.with(day);
         self.metering.user_counted(day);
         self.note(Undo::LoggedIn { user: slot, before });
+        self.record(&Change::LoggedIn { user: slot, day });
     }
 
     /// Puts a friend on a list where it is not.
@@ -219,6 +266,7 @@ impl Facts {
         self.users.get_mut(friend).listed_by += 1;
         self.counts.friend_entries += 1;
         self.note(Undo::EntryAdded { user, friend });
+        self.record(&Change::EntryAdded { user, friend });
     }
 
     /// Takes a friend off a list; whether it was there.
@@ -232,6 +280,7 @@ impl Facts {
             self.users.get_mut(friend).listed_by -= 1;
             self.counts.friend_entries -= 1;
             self.note(Undo::EntryRemoved { user, friend });
+            self.record(&Change::EntryRemoved { user, friend });
         }
         there
     }
@@ -239,10 +288,11 @@ impl Facts {
     /// A group begins to exist, with an owner if it is created now, without if it is taken in.
     pub(super) fn add_group(
         &mut self,
-        key: Key,
+        id: Named<'_>,
         kind: GroupTypeId,
         owner: Option<Key>,
     ) -> Slot<Group> {
+        let key = id.key;
         let slot = self.groups.insert(Group {
             key,
             owner,
@@ -260,6 +310,12 @@ impl Facts {
         self.metering
             .groups_reached(self.counts.day(), self.counts.groups);
         self.note(Undo::GroupAdded { group: slot });
+        self.record(&Change::GroupAdded {
+            group: slot,
+            kind,
+            owner,
+            id,
+        });
         slot
     }
 
@@ -274,6 +330,7 @@ impl Facts {
         self.counts.memberships -= u64::from(members);
         self.counts.group_deleted(kind);
         self.note(Undo::GroupRemoved { group: slot });
+        self.record(&Change::GroupRemoved { group: slot, kind });
     }
 
     /// Makes a user a member of a group where they are none.
@@ -286,6 +343,7 @@ impl Facts {
         self.groups.get_mut(group).members += 1;
         self.counts.memberships += 1;
         self.note(Undo::Joined { user, group });
+        self.record(&Change::Joined { user, group });
     }
 
     /// Ends a membership; whether there was one.
@@ -299,6 +357,7 @@ impl Facts {
             self.groups.get_mut(group).members -= 1;
             self.counts.memberships -= 1;
             self.note(Undo::Left { user, group });
+            self.record(&Change::Left { user, group });
         }
         there
     }

@@ -7,19 +7,19 @@ use super::arena::Slot;
 use super::facts::Facts;
 use super::record::{Group, Life, User};
 use crate::admission::Operation;
-use crate::id::Key;
+use crate::id::{Key, Named};
 
 /// Operations between two looks at one: as many as are decided while a cache line comes.
 const APART: usize = 8;
 /// Operations from the first look at one to its turn.
 pub(super) const LOOKS_AHEAD: usize = 3 * APART;
 
-/// An operation on keys.
-pub(crate) type Claim = Operation<Key, Key>;
+/// An operation on ids with their keys.
+pub(crate) type Claim<'a> = Operation<Named<'a>, Named<'a>>;
 
-/// An operation on keys, and where its records probably are.
-pub(crate) struct Prepared {
-    pub(super) claim: Claim,
+/// Such an operation, and where its records probably are.
+pub(crate) struct Prepared<'a> {
+    pub(super) claim: Claim<'a>,
     pub(super) hint: Hint,
 }
 
@@ -62,10 +62,10 @@ impl Found {
     }
 }
 
-impl Prepared {
+impl<'a> Prepared<'a> {
     /// An operation, not looked for yet.
     #[inline]
-    pub(crate) fn new(claim: Claim) -> Self {
+    pub(crate) fn new(claim: Claim<'a>) -> Self {
         Self {
             claim,
             hint: Hint::default(),
@@ -77,7 +77,7 @@ impl Facts {
     /// Looks for the records of operations that come later than `at`: each is looked at three times before its turn, and each
     /// look asks for the cache lines that the next one reads. Begin with `at` from 0 to [`LOOKS_AHEAD`], then one more each.
     #[inline]
-    pub(super) fn look_ahead(&self, batch: &mut [Prepared], at: usize) {
+    pub(super) fn look_ahead(&self, batch: &mut [Prepared<'_>], at: usize) {
         if let Some(Prepared { claim, .. }) = batch.get(at) {
             self.prefetch_tables(claim);
         }
@@ -93,13 +93,13 @@ impl Facts {
     }
 
     #[inline]
-    fn prefetch_tables(&self, claim: &Claim) {
+    fn prefetch_tables(&self, claim: &Claim<'_>) {
         let (user, friend, group) = claim.ids();
-        for key in user.into_iter().chain(friend) {
-            self.user_index.prefetch(key);
+        for user in user.into_iter().chain(friend) {
+            self.user_index.prefetch(user.key);
         }
-        if let Some(key) = group {
-            self.group_index.prefetch(key);
+        if let Some(group) = group {
+            self.group_index.prefetch(group.key);
         }
     }
 
@@ -115,7 +115,7 @@ impl Facts {
 
     /// Asks for the lists that will be searched.
     #[inline]
-    fn prefetch_lists(&self, claim: &Claim, hint: Hint) {
+    fn prefetch_lists(&self, claim: &Claim<'_>, hint: Hint) {
         match claim {
             Operation::JoinGroup { .. }
             | Operation::LeaveGroup { .. }
@@ -139,12 +139,12 @@ impl Facts {
     /// Where the records of an operation probably are, by a look at the tables alone. For one operation that is enough:
     /// `decide` touches the records.
     #[inline]
-    pub(super) fn candidates(&self, claim: &Claim) -> Hint {
+    pub(super) fn candidates(&self, claim: &Claim<'_>) -> Hint {
         let (user, friend, group) = claim.ids();
         Hint {
-            user: user.and_then(|key| self.user_index.candidate(key)),
-            friend: friend.and_then(|key| self.user_index.candidate(key)),
-            group: group.and_then(|key| self.group_index.candidate(key)),
+            user: user.and_then(|user| self.user_index.candidate(user.key)),
+            friend: friend.and_then(|friend| self.user_index.candidate(friend.key)),
+            group: group.and_then(|group| self.group_index.candidate(group.key)),
         }
     }
 

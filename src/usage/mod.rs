@@ -3,6 +3,7 @@
 //! `apps` finds an app without a lock and holds its limits and facts; `facts` are the facts and their elementary changes.
 //! `locate` finds the records of an operation, `decide` makes changes of it, with `lists` and `budget` for what has room;
 //! `undo` takes a batch back, `sweep` makes slots of the dead free again, `report` tells those who ask.
+//! `change` is what a journal keeps of it all, `image` what a snapshot holds; `restore` makes facts of both again.
 //! Users and groups are a `record` each in an `arena`, found by an `index`; a user's `edges` stand in the app's `pool`.
 //! Invariant: every count is the size of a set of facts. Live facts are never evicted.
 //! Absent on purpose: ids as text, rules of the domain, the clock.
@@ -10,25 +11,29 @@
 mod apps;
 mod arena;
 mod budget;
+mod change;
 mod decide;
 mod edges;
 mod facts;
+mod image;
 mod index;
 mod lists;
 mod locate;
 mod pool;
 mod record;
 mod report;
+mod restore;
 mod sweep;
 mod undo;
 
 pub(crate) use apps::{App, Apps, Control};
 pub use budget::Totals;
 pub(crate) use decide::Context;
-pub(crate) use facts::Facts;
+pub(crate) use facts::{Facts, Reuse};
 use locate::LOOKS_AHEAD;
 pub(crate) use locate::{Claim, Prepared};
 pub use report::{AppUsage, GroupUsage, UserUsage};
+pub(crate) use restore::{Malformed, Restoring};
 
 use crate::admission::{Decision, Mode};
 use crate::entitlement::Entries;
@@ -45,7 +50,7 @@ pub enum Commit {
 impl Facts {
     /// Decides one operation, and remembers it if it is allowed and the mode says so.
     #[inline]
-    pub(crate) fn admit(&mut self, context: &Context<'_>, claim: &Claim) -> Decision {
+    pub(crate) fn admit(&mut self, context: &Context<'_>, claim: &Claim<'_>) -> Decision {
         self.advance_to(context.entitlements.zone.day(context.now));
         self.sweep_step();
         let hint = self.candidates(claim);
@@ -66,7 +71,7 @@ impl Facts {
     pub(crate) fn admit_batch(
         &mut self,
         context: &Context<'_>,
-        batch: &mut [Prepared],
+        batch: &mut [Prepared<'_>],
         commit: Commit,
         decisions: &mut Vec<Decision>,
     ) -> bool {

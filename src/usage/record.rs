@@ -85,6 +85,26 @@ impl Logins {
         }
     }
 
+    /// Its ten bytes: the bits and the last day.
+    pub(super) fn to_bytes(self) -> [u8; 10] {
+        let (bits, last) = (self.bits, self.last);
+        let mut bytes = [0; 10];
+        let fields = bits.to_le_bytes().into_iter().chain(last.to_le_bytes());
+        bytes
+            .iter_mut()
+            .zip(fields)
+            .for_each(|(to, from)| *to = from);
+        bytes
+    }
+
+    /// The logins of ten bytes.
+    pub(super) fn from_bytes([a, b, c, d, e, f, g, h, low, high]: [u8; 10]) -> Self {
+        Self {
+            bits: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            last: u16::from_le_bytes([low, high]),
+        }
+    }
+
     /// Whether a login within [`TOMBSTONE_DAYS`] before `today` is remembered.
     pub(super) fn any_recent(self, today: Day) -> bool {
         self.bits != 0 && today.number().saturating_sub(self.last) <= TOMBSTONE_DAYS

@@ -5,8 +5,8 @@
 //! Invariant: a slot is released only after a pass that began when it was dead already: then no list leads to it.
 //! Absent on purpose: a thread and a clock. The steps ride on the operations that make them necessary.
 
-use super::arena::{Pile, Slot};
-use super::facts::Facts;
+use super::arena::{Arena, Pile, Slot};
+use super::facts::{Facts, Reuse};
 use super::record::{Group, Life, User};
 use crate::admission::AppCounts;
 use crate::time::Day;
@@ -150,10 +150,10 @@ impl Facts {
         let work = self.sweep.work();
         for _ in 0..RELEASES {
             if let Some(slot) = work.users.pop() {
-                self.users.release(slot);
+                give_back(&mut self.users, slot, self.reuse);
             }
             if let Some(slot) = work.groups.pop() {
-                self.groups.release(slot);
+                give_back(&mut self.groups, slot, self.reuse);
             }
         }
         if work.users.is_empty() && work.groups.is_empty() {
@@ -162,27 +162,38 @@ impl Facts {
     }
 }
 
+fn give_back<T>(arena: &mut Arena<T>, slot: Slot<T>, reuse: Reuse) {
+    match reuse {
+        Reuse::AtOnce => arena.release(slot),
+        Reuse::AfterSnapshot => arena.retire(slot),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::GroupTypeId;
-    use crate::id::Key;
+    use crate::id::{Key, Named};
     use crate::usage::edges::NOT_LOOKED_FOR;
     use crate::usage::locate::Found;
 
     /// An app of users who all join a group that is deleted again, round after round.
     fn rounds(users: u64, rounds: u64) -> (Facts, Vec<Slot<User>>) {
-        let mut facts = Facts::new(Day::from_number(20_000));
+        let mut facts = Facts::new(Day::from_number(20_000), Reuse::AtOnce);
         let key = |n: u64| Key {
             high: n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             low: n,
         };
         let kind = GroupTypeId::new(1).expect("valid");
+        let named = |n: u64| Named {
+            key: key(n),
+            text: "x",
+        };
         let slots: Vec<_> = (0..users)
-            .map(|n| facts.register(key(n), Found::Nobody))
+            .map(|n| facts.register(named(n), Found::Nobody))
             .collect();
         for round in 0..rounds {
-            let group = facts.add_group(key(round), kind, Some(key(0)));
+            let group = facts.add_group(named(round), kind, Some(key(0)));
             for user in &slots {
                 facts.sweep_step();
                 facts.add_membership(*user, group, NOT_LOOKED_FOR);

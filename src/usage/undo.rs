@@ -52,6 +52,8 @@ pub(super) struct Before {
     counts: AppCounts,
     metering: Metering,
     tombstones: u64,
+    /// Bytes of records.
+    changes: usize,
 }
 
 impl Facts {
@@ -62,6 +64,7 @@ impl Facts {
             counts: self.counts.clone(),
             metering: self.metering.clone(),
             tombstones: self.tombstones,
+            changes: self.changes.as_ref().map_or(0, Vec::len),
         }
     }
 
@@ -83,7 +86,11 @@ impl Facts {
             counts,
             metering,
             tombstones,
+            changes,
         } = before;
+        if let Some(records) = &mut self.changes {
+            records.truncate(changes);
+        }
         (self.counts, self.metering, self.tombstones) = (counts, metering, tombstones);
     }
 

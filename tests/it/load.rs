@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A gateway on a free port, which ends with the test.
 struct Served {
     child: Child,
     address: String,
+    _dir: TempDir,
     /// What it prints later has a reader.
     _lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Served {
     fn start() -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
         let mut child = quotagate(&["serve", "--listen", "127.0.0.1:0"])
+            .current_dir(dir.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -30,6 +34,7 @@ impl Served {
         });
         Self {
             child,
+            _dir: dir,
             address: address.expect("it says where it listens"),
             _lines: lines,
         }

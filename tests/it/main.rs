@@ -16,6 +16,7 @@ mod cli;
 mod client;
 mod config;
 mod crash;
+mod data_dir;
 mod linearizable;
 mod load;
 mod model;

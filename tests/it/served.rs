@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod examples;
 mod replays;
+mod stored;
 mod unix;
 
 use std::io::{BufRead as _, BufReader};

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use quotagate::config::{Settings, builtin_settings, load_settings, read_settings};
+use quotagate::config::{Settings, Storage, builtin_settings, load_settings, read_settings};
 use quotagate::id::{IdKey, SdkAppId};
+use quotagate::journal::Level;
 
 fn faults(text: &str) -> String {
     let faults = read_settings("g", text).expect_err("faults");
@@ -57,6 +58,24 @@ fn apps_may_name_an_edition() {
 }
 
 #[test]
+fn where_data_is_and_how_well_it_is_kept_can_be_said() {
+    let storage = |text: &str| read_settings("g", text).expect("no fault").storage;
+    assert_eq!(storage("[storage]\n"), Storage::default());
+    for (name, level) in [
+        ("power", Level::Power),
+        ("process", Level::Process),
+        ("memory", Level::Memory),
+    ] {
+        let text = format!("[storage]\ndata_dir = \"/var/lib/quotagate\"\nlevel = \"{name}\"\n");
+        let expected = Storage {
+            data_dir: "/var/lib/quotagate".into(),
+            level,
+        };
+        assert_eq!(storage(&text), expected);
+    }
+}
+
+#[test]
 fn every_fault_is_named_with_its_place() {
     let text = r#"listen = "localhost:7600"
 http = 7601
@@ -69,6 +88,10 @@ uds = ""
 max = "many"
 streams_max = 65537
 idle_seconds = 0.5
+[storage]
+data_dir = 5
+level = "disk"
+dir = "x"
 [[apps]]
 sdk_app_id = 0
 [[apps]]
@@ -89,9 +112,12 @@ edition = "pro"
     g:9:7: `max` must be a whole number from 1 to 1000000; found "many"
     g:10:15: `streams_max` must be a whole number from 1 to 65536; found 65537
     g:11:16: `idle_seconds` must be a whole number from 1 to 86400; found 0.5
-    g:13:14: `sdk_app_id` must be a whole number from 1 to 4294967295; found 0
-    g:17:14: app 5 stands on line 14 already: keep one
-    g:18:1: the app lacks `sdk_app_id`: add it
+    g:13:12: `data_dir` must be a text of 1 to 500 characters; found 5
+    g:14:9: `level` cannot be "disk"; known: `power`, `process`, `memory`
+    g:15:1: [storage] has no key "dir"; known: `data_dir`, `level`
+    g:17:14: `sdk_app_id` must be a whole number from 1 to 4294967295; found 0
+    g:21:14: app 5 stands on line 18 already: keep one
+    g:22:1: the app lacks `sdk_app_id`: add it
     "#);
 }
 

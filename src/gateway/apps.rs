@@ -1,0 +1,155 @@
+//! The control of apps: created, changed, put under other terms.
+//!
+//! Invariant: control calls are one after the other, so revisions grow in the order in which they take effect.
+//! Absent on purpose: remembering what was told; see the ledger.
+
+use std::sync::Arc;
+
+use super::Gateway;
+use crate::entitlement::{Entitlements, Terms};
+use crate::id::SdkAppId;
+use crate::subscription::{Plan, Standing};
+use crate::time::Timestamp;
+use crate::usage::{App, Control};
+
+/// Why an app cannot be created or changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppError {
+    /// An app of that id exists.
+    #[error("app {0} exists already")]
+    Exists(SdkAppId),
+    /// No app of that id exists.
+    #[error("there is no app {0}")]
+    NotFound(SdkAppId),
+    /// The catalog has no edition of that name.
+    #[error("there is no edition \"{0}\" in the catalog")]
+    NoEdition(Arc<str>),
+}
+
+/// An app whose edition a new catalog lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranded {
+    /// Which.
+    pub app: SdkAppId,
+    /// The edition that it is on.
+    pub edition: Arc<str>,
+}
+
+impl Gateway {
+    /// Adds an app with no usage, or with what was recovered of it.
+    pub fn create_app(
+        &self,
+        id: SdkAppId,
+        plan: Plan,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let mut revision = self.revision.lock();
+        let control = Control { plan, standing };
+        let terms = self.terms.load();
+        let entitlements = resolve(&terms, id, &control, now, *revision + 1)?;
+        if self.apps.with(id, |_| ()).is_some() {
+            return Err(AppError::Exists(id));
+        }
+        let facts = self.facts_of(id, terms.zone.day(now));
+        self.apps.insert(id, App::new(control, entitlements, facts));
+        *revision += 1;
+        Ok(())
+    }
+
+    /// Puts an app on another edition, at once; what it has chosen besides is kept, and counts where the edition sells it.
+    pub fn set_edition(&self, id: SdkAppId, edition: &str, now: Timestamp) -> Result<(), AppError> {
+        self.change(id, now, |control| control.plan.edition = edition.into())
+    }
+
+    /// Puts an app on another plan, at once.
+    pub fn set_plan(&self, id: SdkAppId, plan: Plan, now: Timestamp) -> Result<(), AppError> {
+        self.change(id, now, |control| control.plan = plan)
+    }
+
+    /// Says until when an app's service stands.
+    pub fn set_standing(
+        &self,
+        id: SdkAppId,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        self.change(id, now, |control| control.standing = standing)
+    }
+
+    /// Puts another catalog and policy in force for every app, at once for each; answers their revision. Nothing changes
+    /// if an app's edition is missing; then every such app comes back, by id.
+    pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<u64, Vec<Stranded>> {
+        let mut revision = self.revision.lock();
+        let (mut resolved, mut stranded) = (Vec::new(), Vec::new());
+        for (id, app) in self.apps.all() {
+            let control = app.control.lock().clone();
+            match resolve(&terms, id, &control, now, *revision + 1) {
+                Ok(entitlements) => resolved.push((app, entitlements)),
+                Err(_) => stranded.push(Stranded {
+                    app: id,
+                    edition: control.plan.edition,
+                }),
+            }
+        }
+        if !stranded.is_empty() {
+            stranded.sort_unstable_by_key(|one| one.app);
+            return Err(stranded);
+        }
+        *revision += 1;
+        self.terms.store(Arc::new(terms));
+        for (app, entitlements) in resolved {
+            app.entitlements.store(Arc::new(entitlements));
+        }
+        Ok(*revision)
+    }
+
+    fn change(
+        &self,
+        id: SdkAppId,
+        now: Timestamp,
+        change: impl FnOnce(&mut Control),
+    ) -> Result<(), AppError> {
+        let mut revision = self.revision.lock();
+        let changed = self.apps.with(id, |app| {
+            let mut control = app.control.lock().clone();
+            change(&mut control);
+            let entitlements = resolve(&self.terms.load(), id, &control, now, *revision + 1)?;
+            *app.control.lock() = control;
+            app.entitlements.store(Arc::new(entitlements));
+            *revision += 1;
+            Ok(())
+        });
+        changed.unwrap_or(Err(AppError::NotFound(id)))
+    }
+
+    /// Resolves an app's entitlements anew: an override or a rule has expired.
+    #[cold]
+    pub(super) fn renew(&self, id: SdkAppId, app: &App, now: Timestamp) {
+        let mut revision = self.revision.lock();
+        if app.entitlements.load().holds_at(now) {
+            return;
+        }
+        let resolved = resolve(
+            &self.terms.load(),
+            id,
+            &app.control.lock(),
+            now,
+            *revision + 1,
+        );
+        let entitlements = resolved.expect("an app's edition is in the catalog in force");
+        app.entitlements.store(Arc::new(entitlements));
+        *revision += 1;
+    }
+}
+
+fn resolve(
+    terms: &Terms,
+    id: SdkAppId,
+    control: &Control,
+    now: Timestamp,
+    revision: u64,
+) -> Result<Entitlements, AppError> {
+    let resolved = terms.resolve(id, &control.plan, control.standing, now, revision);
+    resolved.ok_or_else(|| AppError::NoEdition(Arc::clone(&control.plan.edition)))
+}

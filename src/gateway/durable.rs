@@ -1,0 +1,178 @@
+//! What makes a gateway's answers outlive it: the journal that admissions go to, and the snapshots that it goes on from.
+//!
+//! Invariant: a change of facts and its entry in the journal are made under one lock hold, so that the journal has an app's
+//! changes in their order. Absent on purpose: waiting; who answers asks the journal whether it may.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::Gateway;
+use crate::admission::{Mode, Request};
+use crate::entitlement::Terms;
+use crate::id::{IdKey, SdkAppId};
+use crate::journal::{Change, Log, Position, State, Storage, Unavailable};
+use crate::recovery::Recovered;
+use crate::snapshot::{self, Taken};
+use crate::time::{Day, Timestamp};
+use crate::usage::{Facts, Reuse};
+
+/// Records' room that a thread keeps for the next lock hold.
+const ROOM_MAX: usize = 1 << 20;
+
+thread_local! {
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A gateway's files.
+pub(super) struct Durable {
+    pub(super) log: Arc<Log>,
+    storage: Arc<dyn Storage>,
+    /// Facts that were recovered, of apps that are not created yet.
+    recovered: Mutex<HashMap<SdkAppId, Facts>>,
+    /// The snapshot in force; held while another is taken.
+    snapshot: Mutex<InForce>,
+}
+
+/// The snapshot in force.
+#[derive(Clone, Copy)]
+struct InForce {
+    base: Position,
+    bytes: u64,
+}
+
+impl Durable {
+    /// Does something with an app's facts, whose lock is held, and appends to the journal what it changes.
+    #[inline]
+    pub(super) fn noting<T>(
+        &self,
+        id: SdkAppId,
+        now: Timestamp,
+        facts: &mut Facts,
+        work: impl FnOnce(&mut Facts) -> T,
+    ) -> T {
+        facts.keep_changes(ROOM.take());
+        let done = work(facts);
+        let mut changes = facts.take_changes().unwrap_or_default();
+        if !changes.is_empty() {
+            self.log.append(id, now, &changes);
+            changes.clear();
+            changes.shrink_to(ROOM_MAX);
+        }
+        ROOM.set(changes);
+        done
+    }
+}
+
+impl Gateway {
+    /// A gateway that goes on from what was recovered, and keeps a journal of what it decides. Its apps are to be created
+    /// again: each finds its facts.
+    pub fn durable(terms: Terms, id_key: IdKey, recovered: Recovered) -> Self {
+        let Recovered {
+            storage,
+            log,
+            facts,
+            totals,
+            snapshot,
+            ..
+        } = recovered;
+        let (base, bytes) = snapshot.unwrap_or((Position::START, 0));
+        let mut gateway = Self::new(terms, id_key);
+        gateway.totals = totals;
+        gateway.durable = Some(Durable {
+            log,
+            storage,
+            recovered: Mutex::new(facts),
+            snapshot: Mutex::new(InForce { base, bytes }),
+        });
+        gateway
+    }
+
+    /// The journal; nothing if all is held in memory alone.
+    #[inline]
+    pub fn log(&self) -> Option<&Arc<Log>> {
+        self.durable.as_ref().map(|durable| &durable.log)
+    }
+
+    /// Has the journal write what this thread has decided, if its level asks for that; the position to wait for before it is
+    /// answered, unless that is reached.
+    #[inline]
+    pub fn commit(&self) -> Option<Position> {
+        let log = self.log()?;
+        let position = log.position();
+        log.commit();
+        (!log.reached(position)).then_some(position)
+    }
+
+    /// Whether the journal takes what an operation may change: to be asked before it is decided.
+    #[inline]
+    pub fn accepts(&self, request: &Request<'_>, mode: Mode) -> Result<(), Unavailable> {
+        match self.log() {
+            Some(log) if mode != Mode::DryRun => log.accepts(if request.adds() {
+                Change::Adds
+            } else {
+                Change::Removes
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The facts of an app that is created: those that were recovered, or none.
+    pub(super) fn facts_of(&self, id: SdkAppId, created: Day) -> Facts {
+        let Some(durable) = &self.durable else {
+            return Facts::new(created, Reuse::AtOnce);
+        };
+        let recovered = durable.recovered.lock().remove(&id);
+        recovered.unwrap_or_else(|| Facts::new(created, Reuse::AfterSnapshot))
+    }
+
+    /// Takes a snapshot, whether it is time or not; nothing if all is held in memory alone.
+    pub fn take_snapshot(&self) -> io::Result<Option<Taken>> {
+        let Some(durable) = &self.durable else {
+            return Ok(None);
+        };
+        let mut in_force = durable.snapshot.lock();
+        let base = durable.log.rotate()?;
+        self.snapshot_from(durable, &mut in_force, base).map(Some)
+    }
+
+    /// What has to be done behind admissions, step by step: a snapshot when the journal has grown by half of the last one and
+    /// by `bytes_min`, and one that founds the files anew after a failure.
+    pub fn keep(&self, bytes_min: u64) -> io::Result<Option<Taken>> {
+        let Some(durable) = &self.durable else {
+            return Ok(None);
+        };
+        let mut in_force = durable.snapshot.lock();
+        if durable.log.state() == State::Failed {
+            let base = durable.log.refound()?;
+            let taken = self.snapshot_from(durable, &mut in_force, base)?;
+            let refounded = durable.log.refounded();
+            return refounded.map(|()| Some(taken)).map_err(io::Error::other);
+        }
+        let grown = durable.log.position().get() - in_force.base.get();
+        if grown < bytes_min.max(in_force.bytes / 2) {
+            return Ok(None);
+        }
+        let base = durable.log.rotate()?;
+        self.snapshot_from(durable, &mut in_force, base).map(Some)
+    }
+
+    fn snapshot_from(
+        &self,
+        durable: &Durable,
+        in_force: &mut InForce,
+        base: Position,
+    ) -> io::Result<Taken> {
+        let apps = self.apps.all();
+        let taken = snapshot::take(&*durable.storage, &durable.log, &apps, base)?;
+        *in_force = InForce {
+            base,
+            bytes: taken.bytes,
+        };
+        durable.log.forget_before(base)?;
+        Ok(taken)
+    }
+}

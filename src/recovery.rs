@@ -1,0 +1,195 @@
+//! Recovery: the facts of every app from the snapshot in force and the journal after it.
+//!
+//! Invariant: what comes back is what was journaled, or the start is refused and no file is changed. Absent on purpose: which
+//! apps there are; the ledger says.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+use crate::id::SdkAppId;
+use crate::journal::{self, Ending, Entry, Log, Options, Position, ReadError, Storage};
+use crate::snapshot::{Files, SnapshotError, forget_others, load};
+use crate::time::Day;
+use crate::usage::{Facts, Restoring, Totals};
+
+/// What was recovered.
+pub struct Recovered {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) log: Arc<Log>,
+    pub(crate) facts: HashMap<SdkAppId, Facts>,
+    pub(crate) totals: Totals,
+    /// Where the journal goes on from the snapshot in force, and how long that is.
+    pub(crate) snapshot: Option<(Position, u64)>,
+    summary: Summary,
+}
+
+/// What recovery came to, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Summary {
+    /// Apps with facts.
+    pub apps: usize,
+    /// Registered users of all apps.
+    pub users: u64,
+    /// Memberships and entries of friend lists of all apps.
+    pub edges: u64,
+    /// Bytes of the snapshot.
+    pub snapshot_bytes: u64,
+    /// Entries of the journal that were applied to it.
+    pub entries: u64,
+    /// How the journal ended.
+    pub ending: Ending,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How far recovery has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// So many bytes of the snapshot have been read of so many.
+    Snapshot(u64, u64),
+    /// So many bytes of the journal.
+    Journal(u64, u64),
+    /// The app of that place, of so many, is being indexed.
+    Apps(usize, usize),
+}
+
+/// Why the facts cannot be recovered. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The directory cannot be read.
+    #[error("the data directory cannot be read: {0}: see to the disk, then start again")]
+    Io(#[from] io::Error),
+    /// The snapshot cannot be used.
+    #[error("{0}")]
+    Snapshot(#[from] SnapshotError),
+    /// The journal cannot be used.
+    #[error("{0}")]
+    Journal(#[from] ReadError),
+    /// There are facts of an app that the ledger has not.
+    #[error(
+        "there are facts of app {0}, which the ledger does not know: the directory's files are not of one time; restore \
+         a backup of the whole directory"
+    )]
+    UnknownApp(SdkAppId),
+    /// The facts contradict each other.
+    #[error(
+        "the facts of app {app} cannot be put together: {why}: restore a backup of the directory"
+    )]
+    Facts {
+        /// Which app.
+        app: SdkAppId,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Recovers the facts in a directory, and opens its journal. `created` tells on which day an app began that is known.
+pub fn recover(
+    storage: Arc<dyn Storage>,
+    options: Options,
+    created: &dyn Fn(SdkAppId) -> Option<Day>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Recovered, RecoverError> {
+    let watch = Stopwatch::start();
+    let files = Files::list(&*storage)?;
+    let base = files.snapshots.last().copied();
+    let (mut restoring, set) = match base {
+        Some(base) => {
+            let loaded = load(&*storage, base, &mut |read, all| {
+                progress(Progress::Snapshot(read, all));
+            })?;
+            (loaded.apps, Some(loaded.set))
+        }
+        None => (HashMap::new(), None),
+    };
+    if let Some(id) = restoring.keys().find(|id| created(**id).is_none()) {
+        return Err(RecoverError::UnknownApp(*id));
+    }
+    let mut unknown = None;
+    let found = journal::read(
+        &*storage,
+        base.unwrap_or(Position::START),
+        set,
+        &mut |entry| apply(&mut restoring, entry, created, &mut unknown),
+        &mut |read, all| progress(Progress::Journal(read, all)),
+    );
+    let found = found.map_err(|error| match unknown {
+        Some(id) => RecoverError::UnknownApp(id),
+        None => error.into(),
+    })?;
+    let totals = Totals::default();
+    let facts = finish(restoring, &totals, progress)?;
+    let held = totals.held();
+    let summary = Summary {
+        apps: facts.len(),
+        users: held.users,
+        edges: held.edges,
+        snapshot_bytes: files.bytes,
+        entries: found.entries,
+        ending: found.ending.clone(),
+        took: watch.elapsed(),
+    };
+    let log = Arc::new(Log::open(Arc::clone(&storage), &found, options)?);
+    // What an end between two steps of a snapshot has left.
+    forget_others(&*storage, base)?;
+    Ok(Recovered {
+        storage,
+        log,
+        facts,
+        totals,
+        snapshot: base.map(|base| (base, files.bytes)),
+        summary,
+    })
+}
+
+fn apply(
+    restoring: &mut HashMap<SdkAppId, Restoring>,
+    entry: &Entry<'_>,
+    created: &dyn Fn(SdkAppId) -> Option<Day>,
+    unknown: &mut Option<SdkAppId>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    if !restoring.contains_key(&entry.app) {
+        let Some(day) = created(entry.app) else {
+            *unknown = Some(entry.app);
+            return Err("the app is unknown".into());
+        };
+        restoring.insert(entry.app, Restoring::empty(day));
+    }
+    let app = restoring.get_mut(&entry.app);
+    let applied = app.map(|app| app.apply(entry.end.get(), entry.records));
+    Ok(applied.transpose().map(|_| ())?)
+}
+
+fn finish(
+    restoring: HashMap<SdkAppId, Restoring>,
+    totals: &Totals,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<HashMap<SdkAppId, Facts>, RecoverError> {
+    let all = restoring.len();
+    let mut facts = HashMap::with_capacity(all);
+    for (place, (app, one)) in restoring.into_iter().enumerate() {
+        progress(Progress::Apps(place, all));
+        let finished = one.finish(totals);
+        let finished = finished.map_err(|malformed| RecoverError::Facts {
+            app,
+            why: malformed.to_string(),
+        })?;
+        facts.insert(app, finished);
+    }
+    Ok(facts)
+}
+
+impl Recovered {
+    /// What it came to.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The journal.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+}

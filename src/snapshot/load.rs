@@ -1,0 +1,79 @@
+//! A snapshot read back.
+//!
+//! Invariant: all of it is read and right, or nothing is used. Absent on purpose: what has happened since; see `recovery`.
+
+use std::collections::HashMap;
+
+use super::block::{Magic, Reader, SnapshotError, Tag};
+use super::files;
+use crate::id::SdkAppId;
+use crate::journal::{Position, SetId, Storage};
+use crate::usage::{Malformed, Restoring};
+
+/// What a snapshot begins with.
+pub(super) const MAGIC: Magic = *b"QGSNAPSH";
+/// The kinds of its blocks.
+pub(super) const HEAD: u8 = 1;
+pub(super) const USERS: u8 = 2;
+pub(super) const GROUPS: u8 = 3;
+
+/// What is in a snapshot.
+pub(crate) struct Loaded {
+    /// Which data set it belongs to.
+    pub(crate) set: SetId,
+    /// The facts of every app in it, to be brought up to date.
+    pub(crate) apps: HashMap<SdkAppId, Restoring>,
+}
+
+/// Reads the snapshot that the journal goes on from at `base`. `progress` is told how many bytes have been read of how many.
+pub(crate) fn load(
+    storage: &dyn Storage,
+    base: Position,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Loaded, SnapshotError> {
+    let name = files::snapshot(base);
+    let mut reader = Reader::open(storage, &name, MAGIC)?;
+    if reader.base != base {
+        return Err(reader.damaged(24, "its name is that of another snapshot"));
+    }
+    let mut apps: HashMap<SdkAppId, Restoring> = HashMap::new();
+    let bytes = reader.bytes;
+    loop {
+        let offset = reader.place();
+        progress(offset, bytes);
+        let Some((tag, body)) = reader.next()? else {
+            break;
+        };
+        if let Err(malformed) = take_in(&mut apps, tag, body) {
+            return Err(reader.damaged(offset, &malformed.to_string()));
+        }
+    }
+    Ok(Loaded {
+        set: reader.set,
+        apps,
+    })
+}
+
+fn take_in(
+    apps: &mut HashMap<SdkAppId, Restoring>,
+    tag: Tag,
+    body: &[u8],
+) -> Result<(), Malformed> {
+    let id = SdkAppId::new(tag.app).map_err(|_| Malformed::of("it is of app 0"))?;
+    let position = tag.position.get();
+    if tag.kind == HEAD {
+        let before = apps.insert(id, Restoring::begin(body, position)?);
+        return match before {
+            None => Ok(()),
+            Some(_) => Err(Malformed::of("an app has two heads")),
+        };
+    }
+    let app = apps
+        .get_mut(&id)
+        .ok_or(Malformed::of("an app has no head"))?;
+    match tag.kind {
+        USERS => app.users(tag.first, body, position),
+        GROUPS => app.groups(tag.first, body, position),
+        _ => Err(Malformed::of("there is no such kind of block")),
+    }
+}

@@ -1,0 +1,47 @@
+//! Snapshots: the facts of every app in a file, from which the journal goes on.
+//!
+//! A snapshot is taken while admissions go on, a few hundred users or groups under an app's lock at a time; each part says
+//! at which position of the journal it was taken, and restoring applies to it what came later.
+//! Invariants: a snapshot counts once it is whole, durable and named; what it replaces goes only then. One that is not
+//! finished has no effect. Absent on purpose: when to take one; see `gateway`.
+//!
+//! # Files, version 1
+//!
+//! `snapshot-<position>.qgs` holds facts, `names-<position>.qgn` the texts of ids, both of the state that the journal goes on
+//! from at that position (16 hexadecimal digits). While they are written they are called `snapshot-next.tmp` and
+//! `names-next.tmp`. Numbers are little-endian, checksums CRC-32C.
+//!
+//! | byte | length | a file's header |
+//! |---|---|---|
+//! | 0 | 8 | `QGSNAPSH` or `QGNAMES1` |
+//! | 8 | 4 | version of the format: 1 |
+//! | 12 | 4 | 0 |
+//! | 16 | 8 | the data set that it belongs to, as in the journal |
+//! | 24 | 8 | the position that the journal goes on from |
+//! | 32 | 28 | 0 |
+//! | 60 | 4 | checksum of the 60 bytes before |
+//!
+//! | byte | length | a block |
+//! |---|---|---|
+//! | 0 | 4 | bytes of its body |
+//! | 4 | 4 | checksum of the 8 bytes of the data set's number, then of the block but for these four bytes |
+//! | 8 | 1 | kind: 0 end; of a snapshot 1 head, 2 users, 3 groups; of names 1 names of users, 2 names of groups |
+//! | 9 | 3 | 0 |
+//! | 12 | 4 | SDKAppID |
+//! | 16 | 8 | the position at which it was taken |
+//! | 24 | 4 | the first slot in it |
+//! | 28 | 4 | 0 |
+//! | 32 | | body: of head, users and groups as in `usage/image.rs`; of the end the number of blocks before it, 8 bytes |
+//!
+//! The blocks of an app follow each other, its head first.
+
+mod block;
+mod files;
+mod load;
+mod take;
+
+pub use block::SnapshotError;
+pub(crate) use files::{Files, forget_others};
+pub(crate) use load::load;
+pub use take::Taken;
+pub(crate) use take::take;

@@ -1,0 +1,459 @@
+//! Facts restored from a snapshot's images and the changes since.
+//!
+//! Images were taken one after the other while the app went on, each at a position of the journal: a change is applied to the
+//! slots whose image is older, and to the app's counts if it is later than the head. Nothing is looked up by a key and nothing
+//! is decided; indexes, and the counts that follow from lists, are made at the end.
+//! Invariant: between two snapshots a slot has one record, so a slot in a list means the same at every position. Applying a
+//! change twice is harmless. Absent on purpose: budgets and limits; what is there is there.
+
+use super::arena::{Arena, SLOTS_MAX, Slot};
+use super::budget::Totals;
+use super::change::{Change, Reader};
+use super::edges::NOT_LOOKED_FOR;
+use super::facts::{Facts, Reuse};
+use super::image::{UNIT, read_head, read_list, read_slots};
+use super::record::{Group, Life, Logins, User};
+use crate::catalog::GroupTypeId;
+use crate::id::Key;
+use crate::time::Day;
+
+/// Most slots that a record may skip: what one batch that was taken back can leave behind, and more.
+const SKIPPED_MAX: u32 = 1 << 20;
+
+/// The bytes are no image, or no record of a change that can have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Malformed(&'static str);
+
+impl Malformed {
+    /// What is wrong with them.
+    pub(crate) const fn of(what: &'static str) -> Self {
+        Self(what)
+    }
+}
+
+/// The facts of an app on their way back.
+pub(crate) struct Restoring {
+    facts: Facts,
+    /// The position of the head: changes up to it are in the counts.
+    since: u64,
+    users: Images,
+    groups: Images,
+}
+
+/// What is known of the slots of an arena, apart from the records in it.
+#[derive(Default)]
+struct Images {
+    /// The position of the image of each unit of slots.
+    taken: Vec<u64>,
+    /// Slots that were ever given: those without a record are dead.
+    len: u32,
+    /// Slots that there must be images of.
+    expected: u32,
+}
+
+impl Restoring {
+    /// An app that is in no snapshot, created on a day.
+    pub(crate) fn empty(day: Day) -> Self {
+        Self {
+            facts: Facts::new(day, Reuse::AfterSnapshot),
+            since: 0,
+            users: Images::default(),
+            groups: Images::default(),
+        }
+    }
+
+    /// An app of which a snapshot has this head, taken at a position.
+    pub(crate) fn begin(head: &[u8], position: u64) -> Result<Self, Malformed> {
+        let head = read_head(head).ok_or(Malformed("it is no head of an app"))?;
+        let mut facts = Facts::new(head.counts.day(), Reuse::AfterSnapshot);
+        (facts.counts, facts.metering) = (head.counts, head.metering);
+        let given = |expected| Images {
+            expected,
+            ..Images::default()
+        };
+        Ok(Self {
+            facts,
+            since: position,
+            users: given(head.users),
+            groups: given(head.groups),
+        })
+    }
+
+    /// Takes an image of users in, from the first slot of a unit on, taken at a position.
+    pub(crate) fn users(
+        &mut self,
+        first: u32,
+        image: &[u8],
+        position: u64,
+    ) -> Result<(), Malformed> {
+        let facts = &mut self.facts;
+        let put = |number, reader: &mut Reader<'_>| {
+            let user = match reader.byte()? {
+                0 => return Some(()),
+                1 => {
+                    let mut user = User::new(reader.key()?, reader.logins()?);
+                    read_list(&mut user.groups, facts, reader)?;
+                    read_list(&mut user.friends, facts, reader)?;
+                    user
+                }
+                2 => {
+                    let mut user = User::new(reader.key()?, reader.logins()?);
+                    user.life = Life::Tombstone;
+                    user
+                }
+                _ => return None,
+            };
+            let (slot, dead) = (Slot::from_number(number), user.life != Life::Live);
+            facts.users.put(slot, user, gone);
+            if dead {
+                facts.users.mark_dead(slot);
+            }
+            Some(())
+        };
+        let read = read_slots(first, image, put).ok_or(Malformed("it is no image of users"))?;
+        self.users.took(first, read, position);
+        Ok(())
+    }
+
+    /// Takes an image of groups in, likewise.
+    pub(crate) fn groups(
+        &mut self,
+        first: u32,
+        image: &[u8],
+        position: u64,
+    ) -> Result<(), Malformed> {
+        let groups = &mut self.facts.groups;
+        let put = |number, reader: &mut Reader<'_>| {
+            let life = reader.byte()?;
+            if life == 0 {
+                return Some(());
+            }
+            let (kind, key) = (reader.kind()?, reader.key()?);
+            let owner = match life {
+                1 => None,
+                2 => Some(reader.key()?),
+                _ => return None,
+            };
+            let group = Group {
+                key,
+                owner,
+                members: 0,
+                kind,
+            };
+            groups.put(Slot::from_number(number), group, || no_group(kind));
+            Some(())
+        };
+        let read = read_slots(first, image, put).ok_or(Malformed("it is no image of groups"))?;
+        self.groups.took(first, read, position);
+        Ok(())
+    }
+
+    /// Applies the records of an entry that ends at a position. Entries come in order.
+    pub(crate) fn apply(&mut self, position: u64, mut records: &[u8]) -> Result<(), Malformed> {
+        if position <= self.since {
+            return Ok(());
+        }
+        while !records.is_empty() {
+            let change =
+                Change::read(&mut records).ok_or(Malformed("it is no record of a change"))?;
+            self.count(&change);
+            self.change(position, &change)?;
+        }
+        Ok(())
+    }
+
+    /// The app's part of a change: its day, and what is counted on it.
+    fn count(&mut self, change: &Change<'_>) {
+        let facts = &mut self.facts;
+        match *change {
+            Change::DayBegan { day } => facts.advance_to(day),
+            Change::LoggedIn { day, .. } => facts.metering.user_counted(day),
+            Change::GroupAdded { kind, owner, .. } => {
+                match owner {
+                    Some(_) => facts.counts.group_created(kind),
+                    None => facts.counts.group_adopted(kind),
+                }
+                facts
+                    .metering
+                    .groups_reached(facts.counts.day(), facts.counts.groups);
+            }
+            Change::GroupRemoved { kind, .. } => facts.counts.group_deleted(kind),
+            Change::UserAdded { .. }
+            | Change::UserReturned { .. }
+            | Change::UserRemoved { .. }
+            | Change::EntryAdded { .. }
+            | Change::EntryRemoved { .. }
+            | Change::Joined { .. }
+            | Change::Left { .. } => {}
+        }
+    }
+
+    /// The part of the slot that a change belongs to, if its image is older.
+    fn change(&mut self, position: u64, change: &Change<'_>) -> Result<(), Malformed> {
+        match *change {
+            Change::UserAdded { user, .. } | Change::UserReturned { user, .. } => {
+                self.users.gave(user)?;
+            }
+            Change::GroupAdded { group, .. } => self.groups.gave(group)?,
+            _ => {}
+        }
+        let user_is_older = |slot: Slot<User>| self.users.is_older(slot, position);
+        let group_is_older = |slot: Slot<Group>| self.groups.is_older(slot, position);
+        let Facts {
+            users,
+            groups,
+            pool,
+            ..
+        } = &mut self.facts;
+        match *change {
+            Change::UserAdded { user, id } if user_is_older(user) => {
+                free(users, user)?;
+                users.put(user, User::new(id.key, Logins::default()), gone);
+            }
+            Change::UserReturned {
+                user,
+                former,
+                logins,
+                id,
+            } => {
+                if user_is_older(former) {
+                    known(users, former)?.life = Life::Gone;
+                }
+                if user_is_older(user) {
+                    free(users, user)?;
+                    users.put(user, User::new(id.key, logins), gone);
+                }
+            }
+            Change::UserRemoved { user, logins_kept } if user_is_older(user) => {
+                let record = known(users, user)?;
+                record.life = if logins_kept {
+                    Life::Tombstone
+                } else {
+                    Life::Gone
+                };
+                record.groups.clear(pool);
+                record.friends.clear(pool);
+                users.mark_dead(user);
+            }
+            Change::LoggedIn { user, day } if user_is_older(user) => {
+                let record = known(users, user)?;
+                record.logins = record.logins.with(day);
+            }
+            Change::EntryAdded { user, friend } if user_is_older(user) => {
+                known(users, user)?
+                    .friends
+                    .insert(pool, friend, NOT_LOOKED_FOR);
+            }
+            Change::EntryRemoved { user, friend } if user_is_older(user) => {
+                known(users, user)?.friends.remove(pool, friend);
+            }
+            Change::GroupAdded {
+                group,
+                kind,
+                owner,
+                id,
+            } if group_is_older(group) => {
+                free(groups, group)?;
+                let record = Group {
+                    key: id.key,
+                    owner,
+                    members: 0,
+                    kind,
+                };
+                groups.put(group, record, || no_group(kind));
+            }
+            Change::GroupRemoved { group, .. } if group_is_older(group) => {
+                known(groups, group)?;
+                groups.mark_dead(group);
+            }
+            Change::Joined { user, group } if user_is_older(user) => {
+                known(users, user)?
+                    .groups
+                    .insert(pool, group, NOT_LOOKED_FOR);
+            }
+            Change::Left { user, group } if user_is_older(user) => {
+                known(users, user)?.groups.remove(pool, group);
+            }
+            // The day is counted, or the image is younger and has it.
+            Change::DayBegan { .. }
+            | Change::UserAdded { .. }
+            | Change::UserRemoved { .. }
+            | Change::LoggedIn { .. }
+            | Change::EntryAdded { .. }
+            | Change::EntryRemoved { .. }
+            | Change::GroupAdded { .. }
+            | Change::GroupRemoved { .. }
+            | Change::Joined { .. }
+            | Change::Left { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The facts: rid of edges to the dead, counted, indexed, and taken from the gateway's budgets.
+    pub(crate) fn finish(self, totals: &Totals) -> Result<Facts, Malformed> {
+        if self.users.len < self.users.expected || self.groups.len < self.groups.expected {
+            return Err(Malformed("an app's users or groups are not all there"));
+        }
+        let mut facts = self.facts;
+        facts.users.extend(self.users.len, gone);
+        facts
+            .groups
+            .extend(self.groups.len, || no_group(GroupTypeId::default()));
+        facts.bury_tombstones();
+        facts.count_edges()?;
+        facts.index_users();
+        facts.index_groups()?;
+        facts.charged = facts.held();
+        totals.restore(&facts.charged);
+        Ok(facts)
+    }
+}
+
+impl Facts {
+    /// Tombstones that have had their time. It may have passed before the end, with no record of it.
+    fn bury_tombstones(&mut self) {
+        let day = self.counts.day();
+        for slot in slots(&self.users) {
+            let user = self.users.get_mut(slot);
+            if user.life == Life::Tombstone && !user.logins.any_recent(day) {
+                user.life = Life::Gone;
+            }
+        }
+    }
+
+    /// Rids every list of edges to the dead, and counts the others where they lead.
+    fn count_edges(&mut self) -> Result<(), Malformed> {
+        for slot in slots(&self.users) {
+            let user = self.users.get_mut(slot);
+            let mut groups = std::mem::take(&mut user.groups);
+            let mut friends = std::mem::take(&mut user.friends);
+            groups.drop_dead(&mut self.pool, &self.groups);
+            friends.drop_dead(&mut self.pool, &self.users);
+            self.counts.memberships += groups.len() as u64;
+            self.counts.friend_entries += friends.len() as u64;
+            for group in groups.all(&self.pool) {
+                known(&mut self.groups, group)?.members += 1;
+            }
+            for friend in friends.all(&self.pool) {
+                known(&mut self.users, friend)?.listed_by += 1;
+            }
+            let user = self.users.get_mut(slot);
+            (user.groups, user.friends) = (groups, friends);
+        }
+        Ok(())
+    }
+
+    fn index_users(&mut self) {
+        for slot in slots(&self.users) {
+            let (key, life) = {
+                let user = self.users.get(slot);
+                (user.key, user.life)
+            };
+            match life {
+                Life::Live => self.counts.users += 1,
+                Life::Tombstone => self.tombstones += 1,
+                Life::Gone => {
+                    self.users.retire(slot);
+                    continue;
+                }
+            }
+            let users = &self.users;
+            self.user_index
+                .insert(key, slot, |slot| users.get(slot).key);
+        }
+    }
+
+    fn index_groups(&mut self) -> Result<(), Malformed> {
+        let mut found = 0;
+        for slot in slots(&self.groups) {
+            if self.groups.is_dead(slot) {
+                self.groups.retire(slot);
+                continue;
+            }
+            found += 1;
+            let (key, groups) = (self.groups.get(slot).key, &self.groups);
+            self.group_index
+                .insert(key, slot, |slot| groups.get(slot).key);
+        }
+        if found == self.counts.groups {
+            Ok(())
+        } else {
+            Err(Malformed("an app's groups are not as many as were counted"))
+        }
+    }
+}
+
+/// A user that was never there.
+fn gone() -> User {
+    let mut user = User::new(Key { high: 0, low: 0 }, Logins::default());
+    user.life = Life::Gone;
+    user
+}
+
+/// A group that was never there; it is marked dead.
+fn no_group(kind: GroupTypeId) -> Group {
+    Group {
+        key: Key { high: 0, low: 0 },
+        owner: None,
+        members: 0,
+        kind,
+    }
+}
+
+fn slots<T>(arena: &Arena<T>) -> impl Iterator<Item = Slot<T>> + use<T> {
+    (0..arena.len()).map(Slot::from_number)
+}
+
+/// The record of a slot that must have been put.
+fn known<T>(arena: &mut Arena<T>, slot: Slot<T>) -> Result<&mut T, Malformed> {
+    if slot.number() < arena.len() {
+        Ok(arena.get_mut(slot))
+    } else {
+        Err(Malformed("it names a user or group that never was"))
+    }
+}
+
+/// Whether a record can be put into a slot: nobody is there.
+fn free<T>(arena: &Arena<T>, slot: Slot<T>) -> Result<(), Malformed> {
+    if slot.number() < arena.len() && !arena.is_dead(slot) {
+        return Err(Malformed("it gives a user or group a slot that is taken"));
+    }
+    Ok(())
+}
+
+impl Images {
+    /// Whether the image of a slot was taken before a position; one without an image is the oldest.
+    fn is_older<T>(&self, slot: Slot<T>, position: u64) -> bool {
+        let taken = self.taken.get((slot.number() / UNIT) as usize);
+        taken.is_none_or(|taken| *taken < position)
+    }
+
+    /// An image of slots was taken.
+    fn took(&mut self, first: u32, slots: u32, position: u64) {
+        let end = first.saturating_add(slots);
+        let (from, to) = ((first / UNIT) as usize, end.div_ceil(UNIT) as usize);
+        if self.taken.len() < to {
+            self.taken.resize(to, 0);
+        }
+        if let Some(units) = self.taken.get_mut(from..to) {
+            units.fill(position);
+        }
+        self.len = self.len.max(end);
+    }
+
+    /// A slot was given to a record.
+    fn gave<T>(&mut self, slot: Slot<T>) -> Result<(), Malformed> {
+        let number = slot.number();
+        if u64::from(number) >= SLOTS_MAX || number.saturating_sub(self.len) > SKIPPED_MAX {
+            return Err(Malformed(
+                "it gives a user or group a slot far beyond the last",
+            ));
+        }
+        self.len = self.len.max(number + 1);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
