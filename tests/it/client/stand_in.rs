@@ -199,6 +199,7 @@ impl Admission {
                 code: Code::InvalidArgument.into(),
                 message: "wrong".into(),
                 violations: wrong,
+                retry_ms: 0,
             };
             return Ok(AdmitBatchResponse {
                 batch_id,

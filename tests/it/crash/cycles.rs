@@ -59,20 +59,17 @@ fn play(level: &'static str, count: u32) {
 }
 
 #[test]
-#[ignore = "until there is a journal"]
 fn random_kills_lose_nothing() {
     let count = named("QUOTAGATE_CYCLES").map_or(CYCLES, |it| u32::try_from(it).expect("fewer"));
     play("process", count);
 }
 
 #[test]
-#[ignore = "until there is a journal"]
 fn random_kills_lose_nothing_at_level_power() {
     play("power", FEW);
 }
 
 #[test]
-#[ignore = "until there is a journal"]
 fn random_kills_lose_but_the_last_moments_at_level_memory() {
     play("memory", FEW);
 }

@@ -71,13 +71,11 @@ fn all(level: &'static str, points_max: u32) {
 }
 
 #[test]
-#[ignore = "until there is a journal"]
 fn a_kill_at_any_call_loses_nothing() {
     all("process", 16);
 }
 
 #[test]
-#[ignore = "until there is a journal"]
 fn a_kill_at_any_call_loses_nothing_at_level_power() {
     all("power", 6);
 }

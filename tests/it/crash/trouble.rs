@@ -75,7 +75,6 @@ fn tell(what: &str) {
 }
 
 #[test]
-#[ignore = "until there is a journal"]
 fn a_call_that_fails_acknowledges_nothing_and_it_goes_on() {
     let mut told = "refused while the disk failed:".to_owned();
     for (level, calls) in [
@@ -102,7 +101,6 @@ fn a_call_that_fails_acknowledges_nothing_and_it_goes_on() {
 }
 
 #[test]
-#[ignore = "until there is a journal"]
 fn a_slow_disk_keeps_nobody_waiting() {
     for (level, calls, micros) in [
         ("power", "fdatasync", 300_000),
