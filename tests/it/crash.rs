@@ -6,6 +6,7 @@
 mod caught;
 mod cycles;
 mod deed;
+mod full;
 mod injected;
 mod judge;
 mod ledger;

@@ -1,7 +1,6 @@
 //! The judge is judged: it finds nothing where nothing was lost, and whatever is lost, comes back or is too much, it finds.
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quotagate::proto::admission_service_client::AdmissionServiceClient;
@@ -10,7 +9,7 @@ use quotagate::proto::{AdmitBatchRequest, Mode, Operation};
 use super::deed::{Deed, Fact, group_of};
 use super::ledger::{Ledger, State};
 use super::program::{Program, Start};
-use super::rig::{Ending, Fault, Rig};
+use super::rig::{Ending, Fault, Rig, copy};
 use super::told::{Exchange, Heard};
 
 /// The app whose facts are changed behind the clients' backs.
@@ -49,14 +48,6 @@ fn behind_their_backs(rig: &Rig, program: &Program, operations: Vec<Operation>) 
         let changed = answer.expect("it is served").into_inner().results;
         assert!(changed.iter().all(|it| it.changed), "{changed:?}");
     });
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("created");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("readable");
-        fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
-    }
 }
 
 fn found(outcome: Result<Program, Fault>, expected: &str) {

@@ -7,6 +7,8 @@ use quotagate::proto::{self, operation::Operation};
 
 /// The apps.
 pub const APPS: [u32; 2] = [1, 2];
+/// An app that nothing is judged of: what is asked of it makes the journal long.
+pub const FILLED: u32 = 3;
 /// Clients of one app.
 pub const CLIENTS: u8 = 4;
 /// Users of one client. The first owns its groups and is never deleted.

@@ -20,7 +20,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::deed::{APPS, CLIENTS, DAYS, Deed, GROUPS, HALLS, USERS, group_of, is_room, owner};
+use super::deed::{
+    APPS, CLIENTS, DAYS, Deed, FILLED, GROUPS, HALLS, USERS, group_of, is_room, owner,
+};
 use super::told::{Exchange, Heard};
 
 /// How long a client waits for an answer; none may take as long.
@@ -113,6 +115,25 @@ pub async fn prepare(channel: Channel, much: &Much) -> Vec<Exchange> {
         noted.extend(client.one_by_one(users.chain(halls).collect()).await);
     }
     noted
+}
+
+/// Makes the journal some KiB longer, so many times: a friendship that begins and ends. Whether all was allowed.
+pub async fn fill(channel: Channel, times: u32) -> bool {
+    let users = [Deed::Register(0), Deed::Register(1)].into_iter();
+    let changes = [Deed::Befriend(0, 1, false), Deed::Unfriend(0, 1, false)];
+    let deeds = users.chain(std::iter::repeat_n(changes, 499).flatten());
+    let request = AdmitBatchRequest {
+        sdk_app_id: FILLED,
+        operations: deeds.map(|deed| deed.ask(0)).collect(),
+        ..AdmitBatchRequest::default()
+    };
+    let mut service = AdmissionServiceClient::new(channel);
+    for _ in 0..times {
+        if in_time(service.admit_batch(request.clone())).await.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 impl Client {

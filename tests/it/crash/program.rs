@@ -16,15 +16,12 @@ use super::load::PATIENCE;
 
 /// What it prints when it is ready.
 const READY: &str = "listening on http://";
-const METRICS: &str = "metrics on http://";
 
 /// A process that serves; it is killed when this is dropped.
 pub struct Program {
     process: Child,
-    /// Where gRPC is served, and where /metrics.
+    /// Where gRPC is served.
     grpc: String,
-    http: String,
-    log: PathBuf,
 }
 
 /// What comes of starting it.
@@ -83,28 +80,16 @@ pub fn serve(dir: &Path, arguments: &[&str], strace: Option<&[String]>) -> Start
     let process = command.spawn();
     let mut process = process.expect("it runs; strace is installed by tests/run");
     let mut stdout = BufReader::new(process.stdout.take().expect("piped"));
-    let (mut grpc, mut http) = (None, None);
-    for line in stdout.by_ref().lines().map_while(Result::ok) {
-        let address = |from: &str| line.strip_prefix(from).map(str::to_owned);
-        grpc = grpc.or_else(|| address(READY));
-        http = http.or_else(|| address(METRICS));
-        if http.is_some() {
-            break;
-        }
-    }
-    let (Some(grpc), Some(http)) = (grpc, http) else {
+    let mut lines = stdout.by_ref().lines().map_while(Result::ok);
+    let grpc = lines.find_map(|line| line.strip_prefix(READY).map(str::to_owned));
+    let Some(grpc) = grpc else {
         let status = process.wait().expect("a process");
         let said = fs::read_to_string(&log).expect("a log");
         return Start::Ended(status, said);
     };
     // It may go on to print, and must not find nobody who reads.
     std::thread::spawn(move || stdout.lines().for_each(drop));
-    Start::Ready(Program {
-        process,
-        grpc,
-        http,
-        log,
-    })
+    Start::Ready(Program { process, grpc })
 }
 
 impl Program {
@@ -115,11 +100,6 @@ impl Program {
     /// Where gRPC is served, as `HOST:PORT`.
     pub fn address(&self) -> &str {
         &self.grpc
-    }
-
-    /// What it has logged.
-    pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).expect("a log")
     }
 
     /// A connection of its own; nothing if it is gone.
@@ -164,20 +144,6 @@ impl Program {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.expect("a size").trim().trim_end_matches("kB").trim();
         kib.parse().expect("a number")
-    }
-
-    /// The text of its /metrics, or of another path.
-    pub fn http(&self, path: &str) -> String {
-        use std::io::Write as _;
-        let address = self.http.split('/').next().expect("an address");
-        let mut socket = std::net::TcpStream::connect(address).expect("it listens");
-        socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).expect("an answer");
-        answer
     }
 }
 

@@ -4,6 +4,7 @@
 //! had happened last.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
+use tokio::task::JoinHandle;
 
-use super::deed::{APPS, CLIENTS, LIMITS};
-use super::judge::{Finding, judge};
+use super::deed::{APPS, CLIENTS, FILLED, LIMITS};
+use super::judge::{Finding, Repeat, judge};
 use super::ledger::Ledger;
-use super::load::{Dice, Much, load, prepare};
+use super::load::{Dice, Much, fill, load, prepare};
 use super::program::{self, Program, Start};
 use super::told::Exchange;
 
@@ -52,6 +54,8 @@ pub struct Rig {
     arguments: Vec<String>,
     pub ledger: Ledger,
     pub dice: Dice,
+    /// How many times the journal is made longer in a run, beside the clients.
+    pub filled: u32,
     seed: u64,
     cycle: u32,
     level: &'static str,
@@ -89,7 +93,7 @@ impl Rig {
         } else {
             ('+', hours)
         };
-        let apps = APPS.map(|app| format!("[[apps]]\nsdk_app_id = {app}\n"));
+        let apps = [APPS[0], APPS[1], FILLED].map(|app| format!("[[apps]]\nsdk_app_id = {app}\n"));
         let gateway = format!(
             "time_zone = \"{sign}{hours:02}:00\"\nworkers = 2\ndrain_seconds = 5\n{storage}{}",
             apps.concat()
@@ -101,22 +105,40 @@ impl Rig {
         fs::write(dir.path().join("limits.toml"), limits.concat()).expect("written");
         let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/catalog.toml");
         fs::copy(catalog, dir.path().join("catalog.toml")).expect("copied");
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build();
         Self {
             dir,
             arguments: arguments.iter().map(ToString::to_string).collect(),
             ledger: Ledger::new(),
             dice: Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            filled: 0,
             seed,
             cycle: 0,
             level,
             last: "the start".to_owned(),
             noon: now,
-            runtime: runtime.expect("a runtime"),
+            runtime: runtime(),
             noted: Vec::new(),
+        }
+    }
+
+    /// The same files and knowledge in another directory. No gateway may have this one meanwhile.
+    pub fn copied(&self) -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        for name in ["gateway.toml", "limits.toml", "catalog.toml"] {
+            fs::copy(self.dir.path().join(name), dir.path().join(name)).expect("copied");
+        }
+        let data = dir.path().join("data");
+        copy(&self.data(), &data);
+        let data = data.to_str().expect("UTF-8").to_owned();
+        Self {
+            dir,
+            arguments: vec!["--data-dir".to_owned(), data],
+            ledger: self.ledger.clone(),
+            dice: self.dice.clone(),
+            last: self.last.clone(),
+            runtime: runtime(),
+            noted: Vec::new(),
+            ..*self
         }
     }
 
@@ -126,6 +148,16 @@ impl Rig {
 
     pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")
+    }
+
+    /// The names of the snapshots that there are.
+    pub fn snapshots(&self) -> Vec<String> {
+        let Ok(files) = fs::read_dir(self.data()) else {
+            return Vec::new();
+        };
+        let names = files.map(|entry| entry.expect("readable").file_name());
+        let names = names.map(|name| name.into_string().expect("UTF-8"));
+        names.filter(|name| name.ends_with(".qgs")).collect()
     }
 
     /// Starts the gateway, beneath strace if it has options.
@@ -212,7 +244,7 @@ impl Rig {
             return Ok(None);
         };
         self.note(&prepared, None)?;
-        let clients = APPS.len() * usize::from(CLIENTS);
+        let clients = APPS.len() * usize::from(CLIENTS) + 1;
         let channels = self.runtime.block_on(async {
             let mut channels = Vec::new();
             for _ in 0..clients {
@@ -220,19 +252,26 @@ impl Rig {
             }
             Some(channels)
         });
-        let Some(channels) = channels else {
+        let Some(mut channels) = channels else {
             return Ok(None);
         };
+        let filling = channels.pop().map(|channel| fill(channel, self.filled));
+        let filling = self.runtime.spawn(filling.expect("one for each"));
         let mut dice = self.dice.another();
         let clients = self
             .runtime
             .spawn(async move { load(channels, &mut dice, &much).await });
-        Ok(Some(Loading { clients, stop }))
+        Ok(Some(Loading {
+            clients,
+            filling,
+            stop,
+        }))
     }
 
     /// Waits for the clients, and notes what they asked and heard.
     pub fn finish(&mut self, loading: Loading, killed: Instant) -> Result<(), Fault> {
         let noted = self.runtime.block_on(loading.clients).expect("no panic");
+        self.runtime.block_on(loading.filling).expect("no panic");
         let until = (self.level == "memory").then(|| killed - MEMORY_LOSES);
         for client in &noted {
             self.note(client, until)?;
@@ -251,10 +290,19 @@ impl Rig {
 
     /// Has the judge look at a gateway; why it could not be asked, if so.
     pub fn examine(&mut self, program: &Program) -> Result<Option<String>, Fault> {
+        self.look(program, Repeat::Everything)
+    }
+
+    /// The same where additions are refused, even of what is there.
+    pub fn examine_dry(&mut self, program: &Program) -> Result<Option<String>, Fault> {
+        self.look(program, Repeat::Nothing)
+    }
+
+    fn look(&mut self, program: &Program, repeat: Repeat) -> Result<Option<String>, Fault> {
         let (ledger, noon) = (&mut self.ledger, self.noon);
         let judged = self.runtime.block_on(async {
             let channel = program.channel().await?;
-            Some(judge(&channel, ledger, noon).await)
+            Some(judge(&channel, ledger, noon, repeat).await)
         });
         match judged {
             Some(Ok(())) => Ok(None),
@@ -291,9 +339,35 @@ impl Rig {
     }
 }
 
+/// Says something past what the test runner keeps to itself.
+pub fn tell(what: &str) {
+    let line = format!("{what}\n");
+    std::io::stderr()
+        .write_all(line.as_bytes())
+        .expect("stderr");
+}
+
+/// Copies the files of a directory into another, which is created.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("created");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("readable");
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+    }
+}
+
+fn runtime() -> Runtime {
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    runtime.expect("a runtime")
+}
+
 /// Clients at work.
 pub struct Loading {
-    clients: tokio::task::JoinHandle<Vec<Vec<Exchange>>>,
+    clients: JoinHandle<Vec<Vec<Exchange>>>,
+    filling: JoinHandle<bool>,
     stop: Arc<AtomicBool>,
 }
 
