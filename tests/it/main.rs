@@ -15,6 +15,7 @@ mod churn;
 mod cli;
 mod client;
 mod config;
+mod crash;
 mod data_dir;
 mod journal;
 mod linearizable;
