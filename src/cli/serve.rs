@@ -40,7 +40,8 @@ const USUAL_CONFIG: &str = "config/gateway.toml";
                   answers the calls in flight and ends. SIGHUP reads catalog.toml and limits.toml anew.\n\n\
                   With no flags it takes ./config/gateway.toml if there is one, else what is built in, and listens on \
                   127.0.0.1:7600; /metrics and /readyz are on 127.0.0.1:7601.\n\n\
-                  Everything is held in memory: what was admitted is forgotten when the process ends.",
+                  What was admitted is held in memory and forgotten when the process ends; apps, overrides and the audit \
+                  trail are kept in the data directory.",
     after_long_help = "\
 Examples:
   quotagate serve
@@ -217,6 +218,11 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         drained = server.stop() => drained,
         () = signals.stop_again() => Drained::CutOff,
     };
+    drop(reloader);
+    // Calls that were cut off may still hold it; then it closes as it would at a kill.
+    if let Some(plane) = Arc::into_inner(plane) {
+        plane.close().await?;
+    }
     match drained {
         Drained::Wholly => tracing::info!("stopped; every call in flight was answered"),
         Drained::CutOff => tracing::warn!("stopped; calls that took too long were cut off"),

@@ -236,6 +236,11 @@ impl ControlPlane {
         self.ledger.audit(page).await
     }
 
+    /// Closes the ledger, when the server has stopped.
+    pub async fn close(self) -> Result<(), LedgerError> {
+        self.ledger.close().await
+    }
+
     async fn begin<'a>(
         &'a self,
         name: &'static str,

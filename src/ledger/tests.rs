@@ -223,3 +223,47 @@ fn a_newer_schema_is_seen_also_in_the_log() {
     assert_eq!(files(), before);
     assert_eq!(fs::read_dir(killed.path()).unwrap().count(), 2);
 }
+
+/// Whatever bit flips in a ledger that is closed: it is found, or nothing is different.
+#[test]
+fn a_bit_that_flips_is_found_or_harmless() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join(LEDGER_FILE);
+    let caller = Caller::new("ann", "127.0.0.1:1");
+    wait(async {
+        let ledger = Ledger::open(dir.path()).await.unwrap();
+        let apps: Vec<_> = (1..40).map(app).collect();
+        let changes: Vec<_> = apps.iter().map(Change::AddApp).collect();
+        let entries: Vec<_> = apps.iter().map(|_| entry(&caller)).collect();
+        ledger.write(&changes, &entries).await.unwrap();
+        let trail = ledger.audit(&ALL).await.unwrap();
+        ledger.close().await.unwrap();
+        let whole = fs::read(&path).unwrap();
+        let (mut found, mut harmless) = (0, 0);
+        for place in (0..whole.len()).step_by(FLIP_EVERY) {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 1 << (place / FLIP_EVERY % 8);
+            for left in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+                let _ = fs::remove_file(dir.path().join(left));
+            }
+            fs::write(&path, bytes).unwrap();
+            let read = async {
+                let ledger = Ledger::open(dir.path()).await?;
+                let read = (ledger.apps().await?, ledger.audit(&ALL).await?);
+                ledger.close().await?;
+                Ok::<_, LedgerError>(read)
+            };
+            match read.await {
+                Ok(read) => {
+                    assert!(read == (apps.clone(), trail.clone()), "byte {place}");
+                    harmless += 1;
+                }
+                Err(_) => found += 1,
+            }
+        }
+        assert!(found > 100 && harmless > 100, "{found} {harmless}");
+    });
+}
+
+/// Each opening takes some milliseconds; prime, so that every part of every page has its turn.
+const FLIP_EVERY: usize = 31;

@@ -31,7 +31,11 @@ fn refused(dir: &TempDir, arguments: &[&str]) -> String {
 fn stopped() -> TempDir {
     let served = Served::start();
     served.done(&["app", "create", "7", "--edition", "pro"]);
-    served.stop()
+    let dir = served.stop();
+    for left in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        assert!(!dir.path().join("data").join(left).exists(), "{left}");
+    }
+    dir
 }
 
 #[test]
