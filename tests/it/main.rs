@@ -17,6 +17,7 @@ mod client;
 mod config;
 mod crash;
 mod data_dir;
+mod journal;
 mod linearizable;
 mod load;
 mod model;

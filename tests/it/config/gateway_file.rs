@@ -66,11 +66,13 @@ fn where_data_is_and_how_well_it_is_kept_can_be_said() {
         ("process", Level::Process),
         ("memory", Level::Memory),
     ] {
-        let text = format!("[storage]\ndata_dir = \"/var/lib/quotagate\"\nlevel = \"{name}\"\n");
+        let text = format!(
+            "[storage]\ndata_dir = \"/var/lib/quotagate\"\nlevel = \"{name}\"\nsnapshot_mib = 7\n"
+        );
         let expected = Storage {
             data_dir: "/var/lib/quotagate".into(),
             level,
-            ..Storage::default()
+            snapshot_mib: 7,
         };
         assert_eq!(storage(&text), expected);
     }
