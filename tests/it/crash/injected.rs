@@ -121,7 +121,7 @@ fn a_kill_in_a_snapshot_loses_nothing() {
     for (name, calls) in CALLS {
         let killed = kill_in_snapshot(&grown, calls, 30);
         let killed = killed.unwrap_or_else(|fault| panic!("{name}: {fault}"));
-        told += &format!(" {name} {killed}");
+        told.push_str(&[" ", name, " ", &killed.to_string()].concat());
     }
     tell(&told);
 }
@@ -131,7 +131,7 @@ fn all(level: &'static str, points_max: u32) {
     for (name, calls) in CALLS {
         let killed = kill_at_each(level, calls, points_max);
         let killed = killed.unwrap_or_else(|fault| panic!("{name}: {fault}"));
-        told += &format!(" {name} {killed}");
+        told.push_str(&[" ", name, " ", &killed.to_string()].concat());
     }
     tell(&told);
 }

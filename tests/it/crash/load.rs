@@ -272,7 +272,7 @@ impl Client {
             let all = std::iter::repeat_with(|| self.deed());
             all.filter(Deed::is_adding).take(few).collect()
         } else {
-            (0..1 + self.dice.below(12)).map(|_| self.deed()).collect()
+            (0..=self.dice.below(12)).map(|_| self.deed()).collect()
         };
         let noon = self.much.noon;
         let request = AdmitBatchRequest {

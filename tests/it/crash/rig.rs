@@ -157,7 +157,9 @@ impl Rig {
         };
         let names = files.map(|entry| entry.expect("readable").file_name());
         let names = names.map(|name| name.into_string().expect("UTF-8"));
-        names.filter(|name| name.ends_with(".qgs")).collect()
+        names
+            .filter(|name| name.starts_with("snapshot-0"))
+            .collect()
     }
 
     /// Starts the gateway, beneath strace if it has options.
@@ -272,7 +274,8 @@ impl Rig {
     pub fn finish(&mut self, loading: Loading, killed: Instant) -> Result<(), Fault> {
         let noted = self.runtime.block_on(loading.clients).expect("no panic");
         self.runtime.block_on(loading.filling).expect("no panic");
-        let until = (self.level == "memory").then(|| killed - MEMORY_LOSES);
+        let until = (self.level == "memory")
+            .then(|| killed.checked_sub(MEMORY_LOSES).expect("not at boot"));
         for client in &noted {
             self.note(client, until)?;
         }

@@ -46,11 +46,11 @@ fn until_it_resumes(rig: &mut Rig, program: &Program) -> Result<(), Fault> {
         }
         if Instant::now() > deadline {
             let noted = rig.noted.iter().flatten();
-            let said = noted.filter_map(|it| match &it.heard {
+            let mut said = noted.filter_map(|it| match &it.heard {
                 Heard::Unavailable(said) => Some(said.as_str()),
                 _ => None,
             });
-            let said = said.last().unwrap_or("nothing").to_owned();
+            let said = said.next_back().unwrap_or("nothing").to_owned();
             return Err(rig.fault(&format!("it does not resume; it says: {said}")));
         }
     }
@@ -94,7 +94,7 @@ fn a_call_that_fails_acknowledges_nothing_and_it_goes_on() {
             let refused = fail(level, calls, what, 1);
             let refused =
                 refused.unwrap_or_else(|fault| panic!("{level}, {calls}, {what}: {fault}"));
-            told += &format!(" {refused} by {what};");
+            told.push_str(&[" ", &refused.to_string(), " by ", what, ";"].concat());
             all += refused;
         }
         assert!(all > 0 || calls == "fallocate", "{told}: nothing failed");
