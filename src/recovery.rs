@@ -61,12 +61,12 @@ pub enum Progress {
 pub enum RecoverError {
     /// The directory cannot be read.
     #[error("the data directory cannot be read: {0}: see to the disk, then start again")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The snapshot cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The journal cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Journal(#[from] ReadError),
     /// There are facts of an app that the ledger has not.
     #[error(
@@ -94,7 +94,7 @@ pub fn recover(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, RecoverError> {
     let watch = Stopwatch::start();
-    let files = Files::list(&*storage)?;
+    let files = Files::list(&*storage).map_err(RecoverError::Io)?;
     let base = files.snapshots.last().copied();
     let (mut restoring, set) = match base {
         Some(base) => {
@@ -134,7 +134,7 @@ pub fn recover(
     };
     let log = Arc::new(Log::open(Arc::clone(&storage), &found, options)?);
     // What an end between two steps of a snapshot has left.
-    forget_others(&*storage, base)?;
+    forget_others(&*storage, base).map_err(RecoverError::Io)?;
     Ok(Recovered {
         storage,
         log,

@@ -12,15 +12,19 @@ const HURT: Duration = Duration::from_millis(500);
 /// More memory than that is not taken while the disk is slow, in KiB.
 const MORE_KIB: u64 = 64 * 1024;
 
-/// What strace does to some calls.
-fn injecting(calls: &str, what: &str) -> [String; 4] {
-    let trace = format!("trace={calls}");
-    [
+/// What strace does to some calls on the journal's first segment: the ledger beside it has calls of its own.
+fn injecting(rig: &Rig, calls: &str, what: &str) -> Vec<String> {
+    let mut options = vec![
         "-e".to_owned(),
-        trace,
+        format!("trace={calls}"),
         "-e".to_owned(),
         format!("inject={calls}:{what}"),
-    ]
+    ];
+    for name in ["journal-next.tmp", "journal-0000000000000000.qgj"] {
+        let path = rig.data().join(name).display().to_string();
+        options.extend(["-P".to_owned(), path]);
+    }
+    options
 }
 
 /// Clients ask until it is told; how many were answered UNAVAILABLE. None may have waited in vain.
@@ -59,7 +63,7 @@ fn until_it_resumes(rig: &mut Rig, program: &Program) -> Result<(), Fault> {
 /// A run whose disk fails by strace, until it resumes; killed, and judged once more.
 fn fail(level: &'static str, calls: &str, what: &str, seed: u64) -> Result<u64, Fault> {
     let mut rig = Rig::new(level, "", seed);
-    let options = injecting(calls, what);
+    let options = injecting(&rig, calls, what);
     let Start::Ready(mut program) = rig.start(Some(&options)) else {
         // It may refuse to begin on a disk that fails at once; what is there must stay readable.
         drop(rig.judge_now()?);
@@ -114,7 +118,8 @@ fn a_slow_disk_keeps_nobody_waiting() {
     ] {
         let mut rig = Rig::new(level, "", 2);
         let what = format!("delay_enter={micros}:when={from}..{}", from + 2);
-        let Start::Ready(mut program) = rig.start(Some(&injecting(calls, &what))) else {
+        let options = injecting(&rig, calls, &what);
+        let Start::Ready(mut program) = rig.start(Some(&options)) else {
             panic!("{level}, {calls}, {what}: it does not start");
         };
         let outcome = slow(&mut rig, &program);
