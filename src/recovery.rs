@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::id::SdkAppId;
-use crate::journal::{self, Ending, Entry, Log, Options, Position, ReadError, Storage};
+use crate::journal::{self, Ending, Entry, Found, Log, Options, Position, ReadError, Storage};
 use crate::snapshot::{Files, SnapshotError, forget_others, load};
 use crate::time::Day;
 use crate::usage::{Facts, Restoring, Totals};
@@ -96,14 +96,14 @@ pub fn recover(
     let watch = Stopwatch::start();
     let files = Files::list(&*storage).map_err(RecoverError::Io)?;
     let base = files.snapshots.last().copied();
-    let (mut restoring, set) = match base {
+    let (mut restoring, set, seen) = match base {
         Some(base) => {
             let loaded = load(&*storage, base, &mut |read, all| {
                 progress(Progress::Snapshot(read, all));
             })?;
-            (loaded.apps, Some(loaded.set))
+            (loaded.apps, Some(loaded.set), loaded.seen)
         }
-        None => (HashMap::new(), None),
+        None => (HashMap::new(), None, Position::START),
     };
     if let Some(id) = restoring.keys().find(|id| created(**id).is_none()) {
         return Err(RecoverError::UnknownApp(*id));
@@ -120,6 +120,7 @@ pub fn recover(
         Some(id) => RecoverError::UnknownApp(id),
         None => error.into(),
     })?;
+    whole(&found, seen)?;
     let totals = Totals::default();
     let facts = finish(restoring, &totals, progress)?;
     let held = totals.held();
@@ -143,6 +144,19 @@ pub fn recover(
         snapshot: base.map(|base| (base, files.bytes)),
         summary,
     })
+}
+
+/// Whether the journal has all that the snapshot has seen.
+fn whole(found: &Found, seen: Position) -> Result<(), ReadError> {
+    match found.segments.last() {
+        Some((segment, offset)) if found.end < seen => Err(ReadError::Damaged {
+            file: segment.name(),
+            offset: *offset,
+            position: found.end,
+            proof: format!("the snapshot was taken when all was durable up to {seen}"),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn apply(

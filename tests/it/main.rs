@@ -23,6 +23,7 @@ mod load;
 mod model;
 mod properties;
 mod races;
+mod recovery;
 mod rules;
 mod script;
 mod served;
