@@ -4,6 +4,7 @@
 //! apps there are; the ledger says.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,16 +166,17 @@ fn apply(
     created: &dyn Fn(SdkAppId) -> Option<Day>,
     unknown: &mut Option<SdkAppId>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    if !restoring.contains_key(&entry.app) {
-        let Some(day) = created(entry.app) else {
-            *unknown = Some(entry.app);
-            return Err("the app is unknown".into());
-        };
-        restoring.insert(entry.app, Restoring::empty(day));
-    }
-    let app = restoring.get_mut(&entry.app);
-    let applied = app.map(|app| app.apply(entry.end.get(), entry.records));
-    Ok(applied.transpose().map(|_| ())?)
+    let app = match restoring.entry(entry.app) {
+        Occupied(app) => app.into_mut(),
+        Vacant(place) => match created(entry.app) {
+            Some(day) => place.insert(Restoring::empty(day)),
+            None => {
+                *unknown = Some(entry.app);
+                return Err("the app is unknown".into());
+            }
+        },
+    };
+    Ok(app.apply(entry.end.get(), entry.records)?)
 }
 
 fn finish(

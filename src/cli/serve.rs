@@ -40,8 +40,8 @@ const USUAL_CONFIG: &str = "config/gateway.toml";
                   answers the calls in flight and ends. SIGHUP reads catalog.toml and limits.toml anew.\n\n\
                   With no flags it takes ./config/gateway.toml if there is one, else what is built in, and listens on \
                   127.0.0.1:7600; /metrics and /readyz are on 127.0.0.1:7601.\n\n\
-                  What was admitted is held in memory and forgotten when the process ends; apps, overrides and the audit \
-                  trail are kept in the data directory.",
+                  What was admitted is kept in the data directory, with apps, overrides and the audit trail; a start goes on from \
+                  there. One process at a time may have it.",
     after_long_help = "\
 Examples:
   quotagate serve

@@ -8,10 +8,13 @@ use crate::metering::Metering;
 use crate::usage::locate::Found;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A user's logins, groups, friends, and on how many lists they are.
+type Told = (Vec<u8>, BTreeSet<Key>, BTreeSet<Key>, u32);
+
 /// Everything that can be asked about an app, by keys.
 #[derive(Debug, PartialEq)]
 struct Dump {
-    users: BTreeMap<Key, (Vec<u8>, BTreeSet<Key>, BTreeSet<Key>, u32)>,
+    users: BTreeMap<Key, Told>,
     tombstones: BTreeMap<Key, Vec<u8>>,
     groups: BTreeMap<Key, (u8, Option<Key>, u32)>,
     counts: AppCounts,
