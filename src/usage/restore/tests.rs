@@ -130,7 +130,7 @@ impl Story {
         let group = self.facts.group(group_key);
         match self.below(20) {
             0..=5 => {
-                let owner = Some(group_key).filter(|_| group_key.low % 3 > 0);
+                let owner = Some(group_key).filter(|_| !group_key.low.is_multiple_of(3));
                 let id = Named {
                     key: group_key,
                     text: "group",
