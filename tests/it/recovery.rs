@@ -1,6 +1,8 @@
 //! Recovery of the whole state: what was acknowledged is there again, whatever happened to the disk, and nothing else.
 
 mod crash;
+mod damage;
+mod failing;
 
 mod workload;
 mod world;

@@ -16,7 +16,10 @@ use crate::journal::faulty::{End, Faulty, Trouble};
 #[derive(Clone, Copy)]
 pub struct Life {
     pub turns: usize,
+    /// Snapshots are taken in one turn of so many.
     pub snapshots: usize,
+    /// Whether the journal may be closed in the end.
+    pub closes: bool,
 }
 
 /// Works with the gateway until it is done, or the disk has crashed. `after` is told of the world after each turn.
@@ -55,7 +58,10 @@ pub fn work(
 fn do_something(gateway: &Arc<Gateway>, shared: &Mutex<World>, life: Life, turn: usize) {
     let (roll, is_last) = {
         let dice = &mut shared.lock().dice;
-        (dice.below(24), turn + 1 == life.turns && dice.one_in(3))
+        (
+            dice.below(24),
+            life.closes && turn + 1 == life.turns && dice.one_in(3),
+        )
     };
     match roll {
         _ if is_last => drop(log(gateway).close()),
@@ -93,10 +99,12 @@ fn live(
 const LONG: Life = Life {
     turns: 40,
     snapshots: 3,
+    closes: true,
 };
 const SHORT: Life = Life {
     turns: 12,
     snapshots: 1,
+    closes: true,
 };
 
 #[test]

@@ -11,7 +11,7 @@ use quotagate::catalog::LimitName;
 use quotagate::entitlement::{Enforcement, Entries, Overrides};
 use quotagate::gateway::{Ask, Commit, Control, Gateway};
 use quotagate::id::IdKey;
-use quotagate::journal::{Level, Log, Options, Position};
+use quotagate::journal::{Level, Log, Options, Position, Storage};
 use quotagate::recovery::{RecoverError, Recovered, recover};
 use quotagate::subscription::{Plan, Standing};
 use quotagate::time::{DAY_MS, Timestamp, Zone};
@@ -84,9 +84,9 @@ pub fn options(level: Level) -> Options {
 }
 
 /// Recovers what is there.
-pub fn recovered(faulty: &Faulty, level: Level) -> Result<Recovered, RecoverError> {
+pub fn recovered(storage: Arc<dyn Storage>, level: Level) -> Result<Recovered, RecoverError> {
     let created = |_| Some(Zone::UTC_PLUS_8.day(at(MORNING)));
-    recover(faulty.storage(), options(level), &created, &mut |_| {})
+    recover(storage, options(level), &created, &mut |_| {})
 }
 
 impl World {
@@ -126,7 +126,7 @@ impl World {
         end: End,
         told: &str,
     ) -> Option<Arc<Gateway>> {
-        let recovered = recovered(faulty, level);
+        let recovered = recovered(faulty.storage(), level);
         if faulty.has_crashed() {
             return None;
         }
@@ -137,7 +137,7 @@ impl World {
     }
 
     /// What was recovered must be what was at a boundary, none before what was acknowledged. It is gone on from there.
-    pub fn judge(&mut self, gateway: &Gateway, end: End, told: &str) {
+    pub fn judge(&mut self, gateway: &Gateway, end: End, told: &str) -> Position {
         let reached = log(gateway).position();
         let acknowledged = self.acknowledged[end as usize];
         assert!(
@@ -161,6 +161,7 @@ impl World {
             self.models[n].facts = facts;
             self.compare(gateway, n, at, told);
         }
+        reached
     }
 
     /// What an app was after its last entry, and when.
@@ -365,6 +366,17 @@ impl World {
     fn acknowledge(&mut self, end: End, position: Position) {
         let acknowledged = &mut self.acknowledged[end as usize];
         *acknowledged = position.max(*acknowledged);
+    }
+
+    /// Where the entries before a position end.
+    pub fn before(&self, position: Position) -> Position {
+        let before = self.points.iter().rev().find(|point| point.end < position);
+        before.map_or(Position::START, |point| point.end)
+    }
+
+    /// Damage takes what was acknowledged; what is left must still have been.
+    pub fn forget_acknowledged(&mut self) {
+        self.acknowledged = [Position::START; 2];
     }
 
     /// A loss of power takes what was acknowledged for the end of a process alone, as a sync that fails may.
