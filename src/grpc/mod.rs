@@ -14,7 +14,7 @@ mod operator;
 mod request;
 mod wire;
 
-pub use admission::{admit, admit_batch, admit_each, admit_in_stream, get_usage};
+pub use admission::{Reply, admit, admit_batch, admit_each, admit_in_stream, get_usage};
 pub use control::Control;
 pub use fault::{unavailable, unavailable_in_stream};
 pub use frame::{MESSAGE_BYTES_MAX, PREFIX_BYTES, length, too_large, unframed};

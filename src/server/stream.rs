@@ -122,10 +122,11 @@ impl Answers {
         let Shared {
             gateway, counters, ..
         } = &*self.shared;
-        let answer = grpc::admit_in_stream(gateway, counters, batch, clock::now());
-        let unreached = gateway.commit();
+        let reply = grpc::admit_in_stream(gateway, counters, batch, clock::now());
+        let unreached = reply.promises.then(|| gateway.commit()).flatten();
         counters.took(Call::StreamBatch, 1, stopwatch.elapsed());
-        // Answers keep the order of the batches: this one may have overtaken others whose task has not been woken yet.
+        let answer = reply.bytes;
+        // Answers keep the order of the batches: one that waits for nothing may have others before it.
         let position = match (unreached, self.promised.back()) {
             (None, None) => return Some(answer),
             (Some(position), _) => position,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod control;
+mod disk;
 mod drain;
 mod floods;
 mod gate;
