@@ -163,6 +163,10 @@ impl<'a> Iterator for Entries<'a> {
 mod tests {
     use super::*;
 
+    fn entries(bytes: &[u8]) -> Vec<Result<Entry<'_>, NoEntry>> {
+        Entries::new(bytes, Position::new(100)).collect()
+    }
+
     #[test]
     fn entries_come_back_and_a_part_of_one_is_none() {
         let app = SdkAppId::new(7).unwrap();
@@ -170,7 +174,7 @@ mod tests {
         let mut bytes = Vec::new();
         encode(&mut bytes, app, at, b"one");
         encode(&mut bytes, app, at, b"");
-        let entries = |bytes| Entries::new(bytes, Position::new(100)).collect::<Vec<_>>();
+
         let entry = |end, records| {
             let end = Position::new(end);
             Ok(Entry {
@@ -188,7 +192,7 @@ mod tests {
             let expected = whole_ones.chain((cut != 19).then_some(Err(NoEntry)));
             assert_eq!(found, expected.collect::<Vec<_>>(), "cut at {cut}");
         }
-        bytes[..4].fill(0);
-        assert_eq!(entries(&bytes), [Err(NoEntry)], "no app");
+        let no_app = [&[0; 4], &bytes[4..]].concat();
+        assert_eq!(entries(&no_app), [Err(NoEntry)]);
     }
 }

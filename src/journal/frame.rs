@@ -23,6 +23,7 @@ const CLOSING: u32 = u32::MAX;
 pub(super) struct SegmentHeader {
     pub(super) set: SetId,
     pub(super) first: Position,
+    pub(super) durable: Position,
 }
 
 /// Why a segment's header is none that can be read on from.
@@ -64,6 +65,7 @@ impl SegmentHeader {
         put(&mut bytes, 8, &FORMAT.to_le_bytes());
         put(&mut bytes, 16, &self.set.get().to_le_bytes());
         put(&mut bytes, 24, &self.first.get().to_le_bytes());
+        put(&mut bytes, 32, &self.durable.get().to_le_bytes());
         let checksum = checksum_of_header(&bytes);
         put(&mut bytes, 60, &checksum.to_le_bytes());
         bytes
@@ -79,6 +81,7 @@ impl SegmentHeader {
             FORMAT => Ok(Self {
                 set: SetId::new(position(16)?),
                 first: Position::new(position(24)?),
+                durable: Position::new(position(32)?),
             }),
             _ => Err(NoHeader::Invalid),
         }
@@ -204,12 +207,15 @@ mod tests {
 
     #[test]
     fn a_segments_header_is_as_described() {
-        let first = Position::new(0x1122);
-        let header = SegmentHeader { set: SET, first };
+        let header = SegmentHeader {
+            set: SET,
+            first: Position::new(0x1122),
+            durable: Position::new(0x1121),
+        };
         let bytes = header.encode();
         assert_eq!(&bytes[..16], b"QGJOURNL\x01\0\0\0\0\0\0\0");
         assert_eq!(&bytes[16..24], &0x0123_4567_89ab_cdef_u64.to_le_bytes());
-        assert_eq!(&bytes[24..34], b"\x22\x11\0\0\0\0\0\0\0\0");
+        assert_eq!(&bytes[24..34], b"\x22\x11\0\0\0\0\0\0\x21\x11");
         assert_eq!(bytes[60..], crc32c::crc32c(&bytes[..60]).to_le_bytes());
         assert_eq!(SegmentHeader::decode(&bytes), Ok(header));
         for bit in 0..512 {

@@ -5,8 +5,6 @@
 //! frames have the order of their positions; `reached` never holds a position that its level does not, and none is added
 //! after a failure until the files have been founded anew. Absent on purpose: threads and timers; see `scribe`.
 
-use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
@@ -14,14 +12,15 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::entry::{self, Position, RECORDS_BYTES_MAX, SetId, entry_bytes};
-use super::frame::{FRAME_BYTES_MAX, FRAME_HEADER, Seal};
+use super::entry::{Position, RECORDS_BYTES_MAX, SetId};
+use super::frame::Seal;
+use super::pending::Pending;
 use super::scribe::Kick;
-use super::status::{Change, Counts, Level, Reason, State, Tally, Unavailable, count};
-use super::storage::{Storage, StoredFile};
+use super::status::{Change, Counts, Level, Reason, State, Tally, Unavailable};
+use super::storage::Storage;
 use super::upkeep::Upkeep;
 use super::waiting::Waiting;
-use crate::clock::Stopwatch;
+use super::write::{Active, Wrote};
 use crate::id::SdkAppId;
 use crate::time::Timestamp;
 
@@ -54,13 +53,6 @@ impl Default for Options {
 
 /// How long a thread that has decided waits for another that writes: some tens of writes.
 const FILE_PATIENCE: Duration = Duration::from_micros(100);
-/// After a write that took so long, threads that decide leave writing to the scribe …
-const SLOW: Duration = Duration::from_millis(10);
-/// … for so long.
-const SLOW_FOR: Duration = Duration::from_secs(1);
-/// A buffer that has grown beyond this is not kept.
-const SPARE_BYTES_MAX: usize = 1024 * 1024;
-
 /// Bits of what the journal refuses.
 pub(super) const FULL: u8 = 1;
 pub(super) const STALLED: u8 = 2;
@@ -78,136 +70,21 @@ pub struct Log {
     pub(super) file: Mutex<Active>,
     pub(super) pending: Mutex<Pending>,
     /// Where the last entry ends: `pending.end`.
-    appended: AtomicU64,
+    pub(super) appended: AtomicU64,
     /// Bytes of entries in `pending`.
-    pending_bytes: AtomicU64,
+    pub(super) pending_bytes: AtomicU64,
     /// What may be answered: the one word that says so.
-    reached: AtomicU64,
+    pub(super) reached: AtomicU64,
     /// Room left in the active segment.
-    room: AtomicU64,
+    pub(super) room: AtomicU64,
+    /// Copies of what is in `file`, for those who must not wait for a disk to be told about it.
+    pub(super) written: AtomicU64,
+    pub(super) durable: AtomicU64,
     pub(super) refusing: AtomicU8,
-    is_slow: AtomicBool,
+    pub(super) is_slow: AtomicBool,
     pub(super) waiting: Waiting,
     pub(super) kick: Kick,
     pub(super) tally: Tally,
-}
-
-/// Entries that wait to be written, behind room for the header of their frame.
-#[derive(Debug)]
-pub(super) struct Pending {
-    filling: Vec<u8>,
-    /// Frames' worth of entries before those, if the disk does not keep up.
-    whole: VecDeque<Vec<u8>>,
-    bytes: u64,
-    end: Position,
-    last_at: Timestamp,
-}
-
-/// Whether what was written can be relied on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Footing {
-    Sound,
-    /// A write or a sync has failed.
-    Failed,
-    /// On a new file, whose entries count once the owner has a snapshot of all before.
-    Founding,
-}
-
-/// The segment that is written to.
-#[derive(Debug)]
-pub(super) struct Active {
-    pub(super) handle: Arc<dyn StoredFile>,
-    pub(super) first: Position,
-    /// Where the next frame goes.
-    pub(super) offset: u64,
-    pub(super) allocated: u64,
-    /// Where the last entry that was written ends.
-    pub(super) written: Position,
-    /// What is known to survive a loss of power.
-    pub(super) durable: Position,
-    pub(super) footing: Footing,
-    slow_since: Option<Stopwatch>,
-    spare: Vec<u8>,
-}
-
-/// What became of an attempt to write what is pending.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Wrote {
-    All,
-    /// There is no room in the segment; what is pending stays so.
-    NoRoom,
-    Failed,
-}
-
-impl Pending {
-    pub(super) fn new(end: Position, last_at: Timestamp) -> Self {
-        Self {
-            filling: empty_frame(),
-            whole: VecDeque::new(),
-            bytes: 0,
-            end,
-            last_at,
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, app: SdkAppId, now: Timestamp, records: &[u8]) {
-        let bytes = entry_bytes(records);
-        if self.filling.len() + bytes > FRAME_HEADER + FRAME_BYTES_MAX {
-            let whole = std::mem::replace(&mut self.filling, empty_frame());
-            self.whole.push_back(whole);
-        }
-        self.last_at = self.last_at.max(now);
-        entry::encode(&mut self.filling, app, self.last_at, records);
-        self.bytes += bytes as u64;
-        self.end = self.end.plus(bytes as u64);
-    }
-
-    /// Bytes of the next frame; none if there is nothing.
-    fn next_bytes(&self) -> Option<u64> {
-        let next = self.whole.front().unwrap_or(&self.filling);
-        (next.len() > FRAME_HEADER).then_some(next.len() as u64)
-    }
-
-    /// Takes the next frame, and leaves the spare buffer for entries to come.
-    fn take(&mut self, spare: &mut Vec<u8>) -> Vec<u8> {
-        let whole = self.whole.pop_front();
-        let frame =
-            whole.unwrap_or_else(|| std::mem::replace(&mut self.filling, std::mem::take(spare)));
-        self.bytes -= (frame.len() - FRAME_HEADER) as u64;
-        frame
-    }
-
-    /// Bytes of all frames that wait.
-    pub(super) fn frames_bytes(&self) -> u64 {
-        self.bytes + (FRAME_HEADER * (1 + self.whole.len())) as u64
-    }
-}
-
-fn empty_frame() -> Vec<u8> {
-    vec![0; FRAME_HEADER]
-}
-
-impl Active {
-    pub(super) fn new(handle: Arc<dyn StoredFile>, first: Position, allocated: u64) -> Self {
-        Self {
-            handle,
-            first,
-            offset: super::frame::SEGMENT_HEADER as u64,
-            allocated,
-            written: first,
-            durable: first,
-            footing: Footing::Sound,
-            slow_since: None,
-            spare: empty_frame(),
-        }
-    }
-
-    /// Room for frames. That of the closing frame is none.
-    pub(super) const fn room(&self) -> u64 {
-        let used = self.offset.saturating_add(FRAME_HEADER as u64);
-        self.allocated.saturating_sub(used)
-    }
 }
 
 impl Log {
@@ -230,6 +107,8 @@ impl Log {
             pending_bytes: AtomicU64::new(0),
             reached: AtomicU64::new(0),
             room: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
             refusing: AtomicU8::new(0),
             is_slow: AtomicBool::new(false),
             waiting: Waiting::default(),
@@ -398,16 +277,12 @@ impl Log {
 
     /// What it has counted.
     pub fn counts(&self) -> Counts {
-        let (written, durable) = {
-            let file = self.file.lock();
-            (file.written, file.durable)
-        };
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
             state: self.state(),
             appended: self.position(),
-            written,
-            durable,
+            written: Position::new(of(&self.written)),
+            durable: Position::new(of(&self.durable)),
             pending_bytes: of(&self.pending_bytes),
             writes: of(&self.tally.writes),
             syncs: of(&self.tally.syncs),
@@ -415,118 +290,6 @@ impl Log {
             slowest_write: self.tally.write.get(),
             slowest_sync: self.tally.sync.get(),
             segments: of(&self.tally.segments),
-        }
-    }
-
-    /// Writes what is pending, a frame a write. Who calls it wakes those who wait once the file's lock is released.
-    pub(super) fn write(&self, file: &mut Active) -> Wrote {
-        if file.footing == Footing::Failed {
-            return Wrote::Failed;
-        }
-        // What comes meanwhile is for the next: whoever appends sees to it.
-        let mut frames = 1;
-        while frames > 0 {
-            let mut frame = {
-                let mut pending = self.pending.lock();
-                let Some(bytes) = pending.next_bytes() else {
-                    break;
-                };
-                if bytes > file.room() {
-                    return Wrote::NoRoom;
-                }
-                frames = pending.whole.len();
-                let frame = pending.take(&mut file.spare);
-                self.pending_bytes.store(pending.bytes, Ordering::Relaxed);
-                frame
-            };
-            if let Err(error) = self.write_frame(file, &mut frame) {
-                self.fail(file, "written to", &error);
-                return Wrote::Failed;
-            }
-            if frame.capacity() <= SPARE_BYTES_MAX || file.spare.is_empty() {
-                frame.truncate(FRAME_HEADER);
-                frame.shrink_to(SPARE_BYTES_MAX);
-                file.spare = frame;
-            }
-        }
-        Wrote::All
-    }
-
-    fn write_frame(&self, file: &mut Active, frame: &mut [u8]) -> io::Result<()> {
-        self.seal.close(frame, file.written, file.durable);
-        let watch = Stopwatch::start();
-        file.handle.write_at(file.offset, frame)?;
-        let elapsed = watch.elapsed();
-        self.tally.write.took(elapsed);
-        count(&self.tally.writes);
-        if elapsed > SLOW {
-            file.slow_since = Some(Stopwatch::start());
-            self.is_slow.store(true, Ordering::Relaxed);
-        }
-        file.offset += frame.len() as u64;
-        file.written = file.written.plus((frame.len() - FRAME_HEADER) as u64);
-        self.mark(file);
-        Ok(())
-    }
-
-    /// Publishes how far the file is.
-    pub(super) fn mark(&self, file: &Active) {
-        self.room.store(file.room(), Ordering::Relaxed);
-        let reached = match self.options.level {
-            Level::Memory => u64::MAX,
-            // After a failure what was written since the last sync may be lost from the kernel, too.
-            Level::Process if file.footing == Footing::Sound => file.written.get(),
-            Level::Process | Level::Power => file.durable.get(),
-        };
-        // Release: pairs with the acquire in `reached`. Only who holds the lock of the file stores it.
-        let before = self.reached.swap(reached, Ordering::Release);
-        let is_stalled = self.refusing.load(Ordering::Relaxed) & STALLED != 0;
-        if is_stalled && (reached > before || file.written == self.position()) {
-            self.refusing.fetch_and(!STALLED, Ordering::Relaxed);
-            tracing::info!("the disk has taken more of the journal");
-        }
-    }
-
-    /// Wakes those whose position has been reached. Not under the lock of the file: waking may take a while.
-    pub(super) fn wake(&self) {
-        let refusing = self.refusing.load(Ordering::Acquire);
-        if refusing & (FAILED | CLOSED) != 0 {
-            self.waiting.all();
-        }
-        let reached = self.reached.load(Ordering::Acquire);
-        self.waiting.reached(Position::new(reached));
-    }
-
-    /// Nothing is acknowledged any more that is not known to be durable.
-    #[cold]
-    pub(super) fn fail(&self, file: &mut Active, what: &str, error: &io::Error) {
-        file.footing = Footing::Failed;
-        // Release: pairs with the acquire in `hopeless`.
-        self.refusing.fetch_or(FAILED, Ordering::Release);
-        self.mark(file);
-        count(&self.tally.failures);
-        let segment = super::segment::name(file.first);
-        let durable = file.durable.get();
-        tracing::error!(%segment, durable, "the journal cannot be {what}: {error}: refusing changes");
-    }
-
-    /// Empties what is pending, because a snapshot will hold it; says where it ends.
-    pub(super) fn drop_pending(&self) -> Position {
-        let mut pending = self.pending.lock();
-        let (end, last_at) = (pending.end, pending.last_at);
-        *pending = Pending::new(end, last_at);
-        self.pending_bytes.store(0, Ordering::Relaxed);
-        end
-    }
-
-    /// Lets threads that decide write again, once the disk has been quick for long enough.
-    pub(super) fn forget_slowness(&self, file: &mut Active) {
-        if file
-            .slow_since
-            .is_some_and(|since| since.elapsed() > SLOW_FOR)
-        {
-            file.slow_since = None;
-            self.is_slow.store(false, Ordering::Relaxed);
         }
     }
 }

@@ -29,7 +29,8 @@
 //! | 12 | 4 | 0 |
 //! | 16 | 8 | the data set that the file belongs to: a number drawn at random when the directory was founded |
 //! | 24 | 8 | position of the first entry |
-//! | 32 | 28 | 0 |
+//! | 32 | 8 | durable: as in a frame, when the segment was begun |
+//! | 40 | 20 | 0 |
 //! | 60 | 4 | checksum of the 60 bytes before |
 //!
 //! Frames follow without gaps, each what one write has brought; none crosses into another segment.
@@ -59,15 +60,18 @@
 //!
 //! Segments are read in order of their positions, each going on where the one before ended. Reading ends at the first frame
 //! that is not valid (or that is not there) unless a segment begins at just the position reached. What lies behind, in this
-//! segment and in all later ones, is then searched byte by byte. A valid frame whose *durable* is beyond the position
-//! reached proves that entries are missing which had been durable: that is **damage**, and nothing is touched. Otherwise what
+//! segment and in all later ones, is then searched byte by byte. A valid frame, or a segment's header, whose *durable* is
+//! beyond the position reached proves that entries are missing which had been durable: that is **damage**, and nothing is touched. Otherwise what
 //! lies behind was never durable, and only a loss of power, or of the process in the middle of a write, can have left it so:
 //! that is a **torn tail**, which [`cut`] takes off. Nothing but zeros behind is an open **end**. A later segment alone
-//! proves nothing: at level `process` a segment is begun before the one before it is synced.
+//! proves nothing: at level `process` a segment is begun before the one before it is synced. Only the segment that reading
+//! begins with is always whole in its header: it was made durable before a snapshot could go on from it.
 
 mod entry;
 mod frame;
+mod lifecycle;
 mod log;
+mod pending;
 mod read;
 mod salvage;
 mod scribe;
@@ -78,6 +82,7 @@ mod storage;
 mod upkeep;
 mod waiting;
 mod window;
+mod write;
 
 pub use entry::{Entry, Position, RECORDS_BYTES_MAX, SetId};
 pub use log::{Log, Options};

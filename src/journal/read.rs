@@ -57,7 +57,7 @@ pub struct Tear {
     pub file: String,
     /// Where it begins.
     pub offset: u64,
-    /// How many bytes of that file it takes.
+    /// How many bytes of that file it takes, but for zeros at its end.
     pub bytes: u64,
     /// Segments that lie behind it.
     pub later: Vec<Segment>,
@@ -279,6 +279,7 @@ impl Reading<'_, '_> {
         if header.set != set || header.first != segment.first {
             return Err(ReadError::Foreign { file });
         }
+        self.found.durable = self.found.durable.max(header.durable);
         Ok(Some(Seal::new(set)))
     }
 
@@ -352,13 +353,15 @@ impl Reading<'_, '_> {
             let proof = format!("a snapshot was made at position {}", self.from);
             return Err(self.damaged(&file, stop.offset, proof));
         }
-        let Some(set) = self.found.set else {
+        let is_first = self.found.segments.len() == 1;
+        let begun = self.found.set.filter(|_| !is_first || stop.offset > 0);
+        let Some(set) = begun else {
             let proof = "a first segment is made durable before anything is written to it";
             return Err(self.damaged(&file, stop.offset, proof.to_owned()));
         };
         let behind = Behind {
             storage: self.storage,
-            seal: Seal::new(set),
+            set,
             reached,
         };
         let proof = behind
@@ -374,7 +377,8 @@ impl Reading<'_, '_> {
             let proof = format!("{by}, byte {offset}, says that all was durable up to {durable}");
             return Err(self.damaged(&file, stop.offset, proof));
         }
-        let is_bare = later.is_empty() && self.is_bare(&file, stop.offset)?;
+        let end = self.end_of_bytes(&file, stop.offset)?;
+        let is_bare = later.is_empty() && end <= stop.offset && stop.offset > 0;
         self.found.ending = match stop {
             Stop {
                 is_closed: true, ..
@@ -383,25 +387,29 @@ impl Reading<'_, '_> {
             Stop { offset, .. } => Ending::Torn(Tear {
                 file,
                 offset,
-                bytes: segment.bytes.saturating_sub(offset),
+                bytes: end.saturating_sub(offset),
                 later: later.to_vec(),
             }),
         };
         Ok(self.found)
     }
 
-    /// Whether there is nothing but zeros from there on.
-    fn is_bare(&self, file: &str, mut offset: u64) -> Result<bool, ReadError> {
+    /// Where the last byte from there on ends that is not zero, as room allocated ahead is.
+    fn end_of_bytes(&self, file: &str, mut offset: u64) -> Result<u64, ReadError> {
         const STEP: usize = 64 * 1024;
         let mut window = Window::open(self.storage, file).map_err(ReadError::io(file))?;
-        // A header is there, or the segment is none.
-        let mut is_bare = offset >= SEGMENT_HEADER as u64;
-        while is_bare && window.rest(offset) > 0 {
+        let mut end = offset;
+        while window.rest(offset) > 0 {
             let piece = window.at(offset, STEP).map_err(ReadError::io(file))?;
-            is_bare = !piece.is_empty() && piece.iter().all(|byte| *byte == 0);
+            if piece.is_empty() {
+                break;
+            }
+            if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+                end = offset + last as u64 + 1;
+            }
             offset += piece.len() as u64;
         }
-        Ok(is_bare)
+        Ok(end)
     }
 
     fn damaged(&self, file: &str, offset: u64, proof: String) -> ReadError {
@@ -424,12 +432,10 @@ pub fn cut(storage: &dyn Storage, found: &Found) -> Result<(), ReadError> {
     }
     for (segment, used) in &found.segments {
         let name = segment.name();
-        let is_last = segment.first == found.segments.last().map_or(segment.first, |s| s.0.first);
-        // A header alone that is not valid is no segment, and the next one takes its name.
         let file = storage
             .open_to_change(&name)
             .map_err(ReadError::io(&name))?;
-        if is_last && *used < segment.bytes {
+        if *used < segment.bytes {
             file.truncate(*used).map_err(ReadError::io(&name))?;
         }
         file.sync().map_err(ReadError::io(&name))?;

@@ -8,12 +8,12 @@ use std::io;
 use std::sync::Arc;
 
 use super::entry::{Position, SetId};
-use super::frame::{SEGMENT_HEADER, Seal, SegmentHeader};
+use super::frame::{SEGMENT_HEADER, SegmentHeader};
+use super::lifecycle::begin;
 use super::read::{Ending, ReadError, Tear, cut, read};
 use super::search::{Behind, Later};
 use super::segment::{self, Segment};
 use super::storage::{Storage, StoredFile};
-use super::upkeep::begin;
 
 /// The name of what is being copied.
 const COPY: &str = "journal-salvaged.tmp";
@@ -79,7 +79,7 @@ pub fn salvage(
     if let Some(set) = known {
         let from = Behind {
             storage,
-            seal: Seal::new(set),
+            set,
             reached: position,
         };
         let count = |later: Later| {

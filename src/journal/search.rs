@@ -6,8 +6,8 @@
 
 use std::io;
 
-use super::entry::{Entries, Position};
-use super::frame::{Body, FRAME_HEADER, FrameHeader, Seal};
+use super::entry::{Entries, Position, SetId};
+use super::frame::{Body, FRAME_HEADER, FrameHeader, SEGMENT_HEADER, Seal, SegmentHeader};
 use super::segment::Segment;
 use super::storage::Storage;
 use super::window::Window;
@@ -23,7 +23,7 @@ const STEP: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Behind<'s> {
     pub(super) storage: &'s dyn Storage,
-    pub(super) seal: Seal,
+    pub(super) set: SetId,
     /// The position that was reached.
     pub(super) reached: Position,
 }
@@ -51,6 +51,17 @@ struct Search<'s, F> {
 impl Behind<'_> {
     /// The first frame that proves that something durable is missing, in a segment from an offset on or in those after it.
     pub(super) fn proof(self, offset: u64, segments: &[Segment]) -> io::Result<Option<Later>> {
+        for segment in segments {
+            if let Some(durable) = self.begun(segment)? {
+                let file = segment.name();
+                return Ok(Some(Later {
+                    file,
+                    offset: 0,
+                    durable,
+                    entries: 0,
+                }));
+            }
+        }
         let mut proof = None;
         self.walk(offset, segments, |later| {
             let proves = later.durable > self.reached;
@@ -58,6 +69,15 @@ impl Behind<'_> {
             !proves
         })?;
         Ok(proof)
+    }
+
+    /// What a segment's own header says was durable, if that is missing.
+    fn begun(self, segment: &Segment) -> io::Result<Option<Position>> {
+        let mut window = Window::open(self.storage, &segment.name())?;
+        let header = SegmentHeader::decode(window.at(0, SEGMENT_HEADER)?);
+        let durable = header.ok().filter(|header| header.set == self.set);
+        let durable = durable.map(|header| header.durable);
+        Ok(durable.filter(|durable| *durable > self.reached))
     }
 
     /// Every valid frame there, one after the other.
@@ -144,7 +164,7 @@ impl<F: FnMut(Later) -> bool> Search<'_, F> {
 
     /// Whether the entries that begin there have the header's checksum. They are not held all at once: most are none.
     fn is_sealed(&mut self, header: &FrameHeader, mut offset: u64) -> io::Result<bool> {
-        let mut checksum = header.begin(self.behind.seal);
+        let mut checksum = header.begin(Seal::new(self.behind.set));
         let mut rest = header.body_bytes();
         while rest > 0 {
             let part = self.window.at(offset, rest.min(STEP))?;

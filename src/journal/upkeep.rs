@@ -1,5 +1,5 @@
 //! What is done behind the journal's writers, step by step: writing what nobody has, syncing, making room, changing
-//! segments, and founding the files anew after a failure.
+//! segments.
 //!
 //! Invariants: only who holds `upkeep` allocates, syncs and changes segments; a file whose sync has failed is never synced
 //! again; nothing in a segment counts as durable before all segments before it, and its name, are. Absent on purpose: when
@@ -10,15 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::entry::{Position, SetId};
-use super::frame::{FRAME_HEADER, SEGMENT_HEADER, SegmentHeader};
-use super::log::{Active, CLOSED, FAILED, FULL, Footing, Log, Options, Wrote};
-use super::read::{Found, ReadError, cut};
+use super::entry::Position;
+use super::frame::{FRAME_HEADER, SegmentHeader};
+use super::log::{CLOSED, FULL, Log};
 use super::segment::{NEXT, name};
-use super::status::{Reason, Unavailable, count};
+use super::status::count;
 use super::storage::{Storage, StoredFile};
+use super::write::{Active, Footing, Wrote};
 use crate::clock::Stopwatch;
-use crate::time::Timestamp;
 
 /// How long the slowest write is told of, at least.
 const TURN: Duration = Duration::from_secs(5);
@@ -27,22 +26,22 @@ const TURN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Upkeep {
     /// Room for the segment to come, under its own name.
-    next: Option<Arc<dyn StoredFile>>,
+    pub(super) next: Option<Arc<dyn StoredFile>>,
     /// Segments that are no longer written to, and not yet finished.
-    retired: Vec<Retired>,
+    pub(super) retired: Vec<Retired>,
     /// Where every segment on the disk begins.
-    segments: Vec<Position>,
+    pub(super) segments: Vec<Position>,
     /// Whether the directory has to be synced.
-    is_unnamed: bool,
+    pub(super) is_unnamed: bool,
     /// Up to where the files are synced; the promises made are in [`Active::durable`].
-    synced: Position,
+    pub(super) synced: Position,
     /// Whether it has been said that there is no next segment.
     is_next_missing: bool,
     turn: Stopwatch,
 }
 
 #[derive(Debug)]
-struct Retired {
+pub(super) struct Retired {
     handle: Arc<dyn StoredFile>,
     first: Position,
     offset: u64,
@@ -50,40 +49,21 @@ struct Retired {
     is_synced: bool,
 }
 
-impl Log {
-    /// The journal as it was read, to be gone on with: its torn tail is cut, and a new segment is begun.
-    pub fn open(
-        storage: Arc<dyn Storage>,
-        found: &Found,
-        options: Options,
-    ) -> Result<Self, ReadError> {
-        cut(&*storage, found)?;
-        let set = found.set.unwrap_or_else(SetId::random);
-        let first = found.end;
-        let file = name(first);
-        let begun = begin(&*storage, set, first, options.ahead_bytes);
-        let handle = begun.map_err(ReadError::io(&file))?;
-        let listed = found.older.iter();
-        let listed = listed.chain(found.segments.iter().map(|(segment, _)| segment));
-        let mut segments: Vec<_> = listed.map(|segment| segment.first).collect();
-        segments.retain(|other| *other != first);
-        segments.push(first);
-        let upkeep = Upkeep {
+impl Upkeep {
+    pub(super) fn new(segments: Vec<Position>, synced: Position) -> Self {
+        Self {
             next: None,
             retired: Vec::new(),
             segments,
             is_unnamed: false,
-            synced: first,
+            synced,
             is_next_missing: false,
             turn: Stopwatch::start(),
-        };
-        let active = Active::new(handle, first, options.ahead_bytes);
-        let last_at = found.last_at.unwrap_or(Timestamp::MIN);
-        let log = Self::assemble(storage, set, options, upkeep, active, last_at);
-        log.count_segments(&log.upkeep.lock());
-        Ok(log)
+        }
     }
+}
 
+impl Log {
     /// A step of the upkeep: what is pending is written and made durable, then there is room made for more.
     pub fn step(&self) {
         let mut upkeep = self.upkeep.lock();
@@ -149,91 +129,7 @@ impl Log {
         self.storage.sync_dir()
     }
 
-    /// After a failure: begins a new segment where the last entry ends, and returns that position. What was pending is
-    /// dropped, for the owner's snapshot from that position on will hold it. Nothing is taken or acknowledged until
-    /// [`refounded`](Self::refounded) says that the snapshot is durable. An error leaves all as it was; try again later.
-    pub fn refound(&self) -> io::Result<Position> {
-        let mut upkeep = self.upkeep.lock();
-        // Room first: a disk without any leaves all as it was.
-        self.prepare(&mut upkeep)?;
-        let mut file = self.file.lock();
-        if file.footing == Footing::Sound {
-            return Err(io::Error::other("the journal has not failed"));
-        }
-        file.footing = Footing::Failed;
-        let first = self.drop_pending();
-        let Some(handle) = upkeep.next.take() else {
-            return Err(self.broken());
-        };
-        drop(file);
-        handle.write_at(0, &self.header(first))?;
-        handle.sync()?;
-        self.storage.rename(NEXT, &name(first))?;
-        self.storage.sync_dir()?;
-        file = self.file.lock();
-        let durable = file.durable;
-        *file = Active::new(handle, first, self.options.ahead_bytes);
-        file.durable = durable;
-        file.footing = Footing::Founding;
-        self.mark(&file);
-        // What was written before is left to the snapshot.
-        upkeep.retired.clear();
-        upkeep.segments.retain(|other| *other != first);
-        upkeep.segments.push(first);
-        upkeep.synced = first;
-        upkeep.is_unnamed = false;
-        self.count_segments(&upkeep);
-        tracing::warn!(position = first.get(), "the journal is founded anew");
-        Ok(first)
-    }
-
-    /// The owner's snapshot of the position that [`refound`](Self::refound) gave is durable: all is taken again, and
-    /// acknowledged. An error if there was another failure meanwhile.
-    pub fn refounded(&self) -> Result<(), Unavailable> {
-        let upkeep = self.upkeep.lock();
-        let mut file = self.file.lock();
-        match file.footing {
-            Footing::Failed => return Err(Reason::Failed.into()),
-            Footing::Sound => return Ok(()),
-            Footing::Founding => {}
-        }
-        file.footing = Footing::Sound;
-        file.durable = upkeep.synced;
-        self.mark(&file);
-        // After the mark: who is let in finds what it relies on.
-        self.refusing.fetch_and(!FAILED, Ordering::Release);
-        drop(file);
-        self.wake();
-        tracing::info!("the journal takes changes again");
-        Ok(())
-    }
-
-    /// Writes and syncs all, and ends the journal in good order. Appends that come later are lost.
-    pub fn close(&self) -> io::Result<()> {
-        let mut upkeep = self.upkeep.lock();
-        if self.is_closed() {
-            return Ok(());
-        }
-        self.write_and_sync(&mut upkeep);
-        self.finish(&mut upkeep);
-        let mut file = self.file.lock();
-        self.refusing.fetch_or(CLOSED, Ordering::Release);
-        let is_whole = file.written == self.position() && upkeep.synced == file.written;
-        if file.footing == Footing::Sound && is_whole {
-            let end = file.written;
-            let closed = self.end_segment(&*file.handle, file.offset, end);
-            if let Err(error) = &closed {
-                self.fail(&mut file, "closed", error);
-            }
-            file.allocated = 0;
-        }
-        let is_sound = file.footing == Footing::Sound && is_whole;
-        drop(file);
-        self.wake();
-        if is_sound { Ok(()) } else { Err(self.broken()) }
-    }
-
-    fn write_and_sync(&self, upkeep: &mut Upkeep) {
+    pub(super) fn write_and_sync(&self, upkeep: &mut Upkeep) {
         let wrote = self.write(&mut self.file.lock());
         self.wake();
         if wrote == Wrote::NoRoom {
@@ -324,7 +220,7 @@ impl Log {
     }
 
     /// Room for the segment to come, so that beginning it takes no time.
-    fn prepare(&self, upkeep: &mut Upkeep) -> io::Result<()> {
+    pub(super) fn prepare(&self, upkeep: &mut Upkeep) -> io::Result<()> {
         if upkeep.next.is_some() {
             return Ok(());
         }
@@ -343,18 +239,24 @@ impl Log {
     /// Begins the next segment behind all that is pending, unless the present one has nothing yet.
     fn switch(&self, upkeep: &mut Upkeep) -> io::Result<Position> {
         self.prepare(upkeep)?;
-        if self.write(&mut self.file.lock()) == Wrote::NoRoom {
+        let mut tries = 0;
+        let mut file = loop {
+            let mut file = self.file.lock();
+            match self.write(&mut file) {
+                // Others append meanwhile: it may take more than one.
+                Wrote::NoRoom if tries < 5 => drop(file),
+                Wrote::NoRoom => return Err(io::ErrorKind::StorageFull.into()),
+                Wrote::All if file.footing == Footing::Sound => break file,
+                Wrote::All | Wrote::Failed => return Err(self.broken()),
+            }
+            tries += 1;
             self.make_room(upkeep);
-        }
-        let mut file = self.file.lock();
-        let wrote = self.write(&mut file);
+        };
         let first = file.written;
-        let switched = match wrote {
-            Wrote::Failed => Err(self.broken()),
-            Wrote::NoRoom => Err(io::ErrorKind::StorageFull.into()),
-            Wrote::All if file.footing != Footing::Sound => Err(self.broken()),
-            Wrote::All if file.first == first => Ok(()),
-            Wrote::All => self.begin_next(upkeep, &mut file, first),
+        let switched = if file.first == first {
+            Ok(())
+        } else {
+            self.begin_next(upkeep, &mut file, first)
         };
         drop(file);
         self.wake();
@@ -370,7 +272,12 @@ impl Log {
         let Some(next) = upkeep.next.take() else {
             return Err(self.broken());
         };
-        if let Err(error) = next.write_at(0, &self.header(first)) {
+        let header = SegmentHeader {
+            set: self.set,
+            first,
+            durable: file.durable,
+        };
+        if let Err(error) = next.write_at(0, &header.encode()) {
             // It goes on in the present one, whose promises are untouched.
             let _ = self.storage.remove(NEXT);
             return Err(error);
@@ -398,7 +305,7 @@ impl Log {
     }
 
     /// Ends the segments that are no longer written to, once all in them is durable.
-    fn finish(&self, upkeep: &mut Upkeep) {
+    pub(super) fn finish(&self, upkeep: &mut Upkeep) {
         let (done, rest) = std::mem::take(&mut upkeep.retired)
             .into_iter()
             .partition(|retired| retired.is_synced);
@@ -413,34 +320,34 @@ impl Log {
     }
 
     /// Writes the closing frame of a segment of which all is durable, and cuts it there.
-    fn end_segment(&self, handle: &dyn StoredFile, offset: u64, end: Position) -> io::Result<()> {
+    pub(super) fn end_segment(
+        &self,
+        handle: &dyn StoredFile,
+        offset: u64,
+        end: Position,
+    ) -> io::Result<()> {
         handle.write_at(offset, &self.seal.closing(end, end))?;
         handle.truncate(offset.saturating_add(FRAME_HEADER as u64))?;
         handle.sync()
     }
 
-    fn header(&self, first: Position) -> [u8; SEGMENT_HEADER] {
-        let set = self.set;
-        SegmentHeader { set, first }.encode()
-    }
-
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         // Relaxed: set and read under the lock of the upkeep.
         self.refusing.load(Ordering::Relaxed) & CLOSED != 0
     }
 
-    fn broken(&self) -> io::Error {
+    pub(super) fn broken(&self) -> io::Error {
         io::Error::other(format!("the journal is {}", self.state().name()))
     }
 
-    fn count_segments(&self, upkeep: &Upkeep) {
+    pub(super) fn count_segments(&self, upkeep: &Upkeep) {
         let segments = upkeep.segments.len() as u64;
         self.tally.segments.store(segments, Ordering::Relaxed);
     }
 }
 
 /// A file with room, and no name that means anything.
-fn create(storage: &dyn Storage, ahead_bytes: u64) -> io::Result<Arc<dyn StoredFile>> {
+pub(super) fn create(storage: &dyn Storage, ahead_bytes: u64) -> io::Result<Arc<dyn StoredFile>> {
     match storage.remove(NEXT) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -452,21 +359,6 @@ fn create(storage: &dyn Storage, ahead_bytes: u64) -> io::Result<Arc<dyn StoredF
         let _ = storage.remove(NEXT);
     }
     ready.map(|()| file)
-}
-
-/// A segment to begin with, durable in every part.
-pub(super) fn begin(
-    storage: &dyn Storage,
-    set: SetId,
-    first: Position,
-    ahead_bytes: u64,
-) -> io::Result<Arc<dyn StoredFile>> {
-    let file = create(storage, ahead_bytes)?;
-    file.write_at(0, &SegmentHeader { set, first }.encode())?;
-    file.sync()?;
-    storage.rename(NEXT, &name(first))?;
-    storage.sync_dir()?;
-    Ok(file)
 }
 
 fn sync_all(storage: &dyn Storage, upkeep: &mut Upkeep, active: &dyn StoredFile) -> io::Result<()> {

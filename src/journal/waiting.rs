@@ -134,7 +134,7 @@ mod tests {
         let waker = Waker::from(Arc::clone(&task));
         assert!(!waiting.is_longer_than(Duration::ZERO));
         waiting.wait(Position::START, &waker, || None::<()>);
-        assert!(!waiting.is_longer_than(Duration::from_secs(3600)));
+        assert!(!waiting.is_longer_than(Duration::from_hours(1)));
         assert!(waiting.is_longer_than(Duration::ZERO));
         waiting.longer_than(Duration::ZERO);
         assert_eq!(task.0.load(Ordering::Relaxed), 1);

@@ -16,6 +16,7 @@ mod cli;
 mod client;
 mod config;
 mod data_dir;
+mod journal;
 mod linearizable;
 mod load;
 mod model;

@@ -199,6 +199,7 @@ impl Admission {
                 code: Code::InvalidArgument.into(),
                 message: "wrong".into(),
                 violations: wrong,
+                ..BatchError::default()
             };
             return Ok(AdmitBatchResponse {
                 batch_id,

@@ -70,6 +70,7 @@ fn where_data_is_and_how_well_it_is_kept_can_be_said() {
         let expected = Storage {
             data_dir: "/var/lib/quotagate".into(),
             level,
+            ..Storage::default()
         };
         assert_eq!(storage(&text), expected);
     }
