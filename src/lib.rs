@@ -67,6 +67,9 @@ pub mod recovery;
 #[cfg(feature = "server")]
 pub mod data_dir;
 
+#[cfg(feature = "server")]
+pub mod backup;
+
 // The application.
 
 #[cfg(feature = "server")]

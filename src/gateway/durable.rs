@@ -16,7 +16,7 @@ use crate::entitlement::Terms;
 use crate::id::{IdKey, SdkAppId};
 use crate::journal::{Change, Log, Position, State, Storage, Unavailable};
 use crate::recovery::Recovered;
-use crate::snapshot::{self, Taken};
+use crate::snapshot::{self, Journal, Since, Taken};
 use crate::time::{Day, Timestamp};
 use crate::usage::{Facts, Reuse};
 
@@ -136,7 +136,8 @@ impl Gateway {
         };
         let mut in_force = durable.snapshot.lock();
         let base = durable.log.rotate()?;
-        self.snapshot_from(durable, &mut in_force, base).map(Some)
+        self.snapshot_from(durable, &mut in_force, base, Journal::Whole)
+            .map(Some)
     }
 
     /// What has to be done behind admissions, step by step: a snapshot when the journal has grown by half of the last one and
@@ -148,7 +149,7 @@ impl Gateway {
         let mut in_force = durable.snapshot.lock();
         if durable.log.state() == State::Failed {
             let base = durable.log.refound()?;
-            let taken = self.snapshot_from(durable, &mut in_force, base)?;
+            let taken = self.snapshot_from(durable, &mut in_force, base, Journal::Failed)?;
             let refounded = durable.log.refounded();
             return refounded.map(|()| Some(taken)).map_err(io::Error::other);
         }
@@ -157,7 +158,8 @@ impl Gateway {
             return Ok(None);
         }
         let base = durable.log.rotate()?;
-        self.snapshot_from(durable, &mut in_force, base).map(Some)
+        self.snapshot_from(durable, &mut in_force, base, Journal::Whole)
+            .map(Some)
     }
 
     fn snapshot_from(
@@ -165,9 +167,14 @@ impl Gateway {
         durable: &Durable,
         in_force: &mut InForce,
         base: Position,
+        journal: Journal,
     ) -> io::Result<Taken> {
-        let apps = self.apps.all();
-        let taken = snapshot::take(&*durable.storage, &durable.log, &apps, base)?;
+        let mut apps = self.apps.all();
+        let since = Since {
+            base: in_force.base,
+            journal,
+        };
+        let taken = snapshot::take(&*durable.storage, &durable.log, &mut apps, since, base)?;
         *in_force = InForce {
             base,
             bytes: taken.bytes,

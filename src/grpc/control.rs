@@ -1,4 +1,4 @@
-//! ControlService: apps, their editions, and reloading.
+//! ControlService: apps, their editions, reloading, and snapshots.
 //!
 //! Invariant: what is answered is in force. Absent on purpose: who may call; the service listens where operators are.
 
@@ -17,7 +17,7 @@ use crate::id::SdkAppId;
 use crate::proto::control_service_server::ControlService;
 use crate::proto::{
     App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ReloadRequest,
-    ReloadResponse, SetEditionRequest,
+    ReloadResponse, SetEditionRequest, SnapshotRequest, SnapshotResponse,
 };
 use crate::reload::{ReloadError, Reloader};
 use crate::subscription::{Plan, Standing};
@@ -36,6 +36,8 @@ pub struct Control {
     reloader: Arc<Reloader>,
     /// Held while files are read: at most one call has a thread for it, the others can be given up.
     reloading: Arc<Mutex<()>>,
+    /// Held while a snapshot is taken, likewise.
+    snapshotting: Arc<Mutex<()>>,
 }
 
 impl Control {
@@ -45,6 +47,7 @@ impl Control {
             gateway,
             reloader,
             reloading: Arc::default(),
+            snapshotting: Arc::default(),
         }
     }
 
@@ -173,6 +176,35 @@ impl ControlService for Control {
         let done = done.map_err(|_| Status::internal("the reload broke off"))?;
         let revision = done.map_err(|error| not_reloaded(&error))?;
         Ok(Response::new(ReloadResponse { revision }))
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<SnapshotRequest>,
+    ) -> Result<Response<SnapshotResponse>, Status> {
+        let gateway = Arc::clone(&self.gateway);
+        // One at a time, as with files that are read: each has a thread to itself.
+        let alone = Arc::clone(&self.snapshotting).lock_owned().await;
+        let taken = tokio::task::spawn_blocking(move || {
+            let _alone = alone;
+            gateway.take_snapshot()
+        });
+        let taken = taken.await;
+        let taken = taken.map_err(|_| Status::internal("the snapshot broke off"))?;
+        let taken = taken
+            .map_err(|error| Status::unavailable(format!("no snapshot could be taken: {error}")))?;
+        let taken = taken.ok_or_else(|| {
+            let message =
+                "the gateway holds everything in memory: there is nothing to take a snapshot into";
+            Status::failed_precondition(message)
+        })?;
+        tracing::info!(bytes = taken.bytes, "snapshot taken as asked for");
+        Ok(Response::new(SnapshotResponse {
+            base: taken.base.get(),
+            bytes: taken.bytes,
+            took: Some(convert::duration(taken.took)),
+            longest_hold: Some(convert::duration(taken.longest_hold)),
+        }))
     }
 }
 

@@ -25,17 +25,15 @@ pub(crate) struct Loaded {
     pub(crate) apps: HashMap<SdkAppId, Restoring>,
 }
 
-/// Reads the snapshot that the journal goes on from at `base`. `progress` is told how many bytes have been read of how many.
+/// Reads the snapshot that the journal goes on from at `base`; the facts of `only` one app, if it is named. `progress` is told how
+/// many bytes have been read of how many.
 pub(crate) fn load(
     storage: &dyn Storage,
     base: Position,
+    only: Option<SdkAppId>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Loaded, SnapshotError> {
-    let name = files::snapshot(base);
-    let mut reader = Reader::open(storage, &name, MAGIC)?;
-    if reader.base != base {
-        return Err(reader.damaged(24, "its name is that of another snapshot"));
-    }
+    let mut reader = open(storage, base)?;
     let mut apps: HashMap<SdkAppId, Restoring> = HashMap::new();
     let bytes = reader.bytes;
     loop {
@@ -44,6 +42,9 @@ pub(crate) fn load(
         let Some((tag, body)) = reader.next()? else {
             break;
         };
+        if only.is_some_and(|only| only.get() != tag.app) {
+            continue;
+        }
         if let Err(malformed) = take_in(&mut apps, tag, body) {
             return Err(reader.damaged(offset, &malformed.to_string()));
         }
@@ -52,6 +53,19 @@ pub(crate) fn load(
         set: reader.set,
         apps,
     })
+}
+
+/// Which data set the snapshot of that position belongs to.
+pub(crate) fn set_of(storage: &dyn Storage, base: Position) -> Result<SetId, SnapshotError> {
+    Ok(open(storage, base)?.set)
+}
+
+fn open(storage: &dyn Storage, base: Position) -> Result<Reader, SnapshotError> {
+    let reader = Reader::open(storage, &files::snapshot(base), MAGIC)?;
+    if reader.base != base {
+        return Err(reader.damaged(24, "its name is that of another snapshot"));
+    }
+    Ok(reader)
 }
 
 fn take_in(

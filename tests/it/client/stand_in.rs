@@ -14,7 +14,7 @@ use quotagate::proto::{
     AdmitBatchRequest, AdmitBatchResponse, AdmitRequest, AdmitResponse, App, BatchError,
     CreateAppRequest, FieldViolation, GetAppRequest, GetUsageRequest, GetUsageResponse,
     ListAppsRequest, ListAppsResponse, Login, Outcome, Reason, ReloadRequest, ReloadResponse,
-    SetEditionRequest, admit_request, operation,
+    SetEditionRequest, SnapshotRequest, SnapshotResponse, admit_request, operation,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{self, Runtime};
@@ -339,5 +339,12 @@ impl ControlService for Control {
         details.add_precondition_failure_violation("CONFIG", "b.toml:3:4", "is wrong too");
         let (code, message) = (Code::FailedPrecondition, "2 faults");
         Err(Status::with_error_details(code, message, details))
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<SnapshotRequest>,
+    ) -> Result<Response<SnapshotResponse>, Status> {
+        Ok(Response::new(SnapshotResponse::default()))
     }
 }
