@@ -83,12 +83,12 @@ pub enum Progress {
 pub enum RecoverError {
     /// The directory cannot be read.
     #[error("the data directory cannot be read: {0}: see to the disk, then start again")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The snapshot cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The journal cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Journal(#[from] ReadError),
     /// There are facts of an app that the ledger has not.
     #[error(
@@ -106,6 +106,12 @@ pub enum RecoverError {
         /// What is wrong.
         why: String,
     },
+}
+
+impl From<io::Error> for RecoverError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// Recovers the facts in a directory, and opens its journal. `created` tells on which day an app began that is known.

@@ -24,7 +24,11 @@ impl Held {
         }
         // After those of the snapshot: what it goes on from cannot be missing.
         let listed = storage.list()?.into_iter().map(|stored| stored.name);
-        names.extend(listed.filter(|name| name.starts_with("journal-") && name.ends_with(".qgj")));
+        let is_segment = |name: &String| {
+            let place = name.strip_prefix("journal-");
+            place.is_some_and(|place| place.strip_suffix(".qgj").is_some())
+        };
+        names.extend(listed.filter(is_segment));
         let files = names.into_iter().map(|name| {
             let file = storage.open(&name)?;
             Ok((name, file))

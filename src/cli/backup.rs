@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             arguments.to.display(),
             counted(copied.files, "file", "files"),
             shown(copied.bytes),
-            copied.end.get(),
+            copied.end,
             counted(copied.summary.apps, "app", "apps")
         )
     };

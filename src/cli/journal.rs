@@ -125,9 +125,13 @@ fn sum(tallies: impl Iterator<Item = Tally>) -> Tally {
     })
 }
 
-/// Every file of the directory, by name.
+/// Every file of the directory that holds something, by name.
 fn files(storage: &dyn Storage) -> anyhow::Result<Vec<(String, u64)>> {
-    let listed = storage.list()?.into_iter();
+    // The lock says who has the directory: this command.
+    let listed = storage
+        .list()?
+        .into_iter()
+        .filter(|file| file.name != "LOCK");
     let mut files: Vec<_> = listed.map(|file| (file.name, file.bytes)).collect();
     files.sort();
     Ok(files)

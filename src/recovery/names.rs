@@ -24,9 +24,9 @@ impl Examined {
         only: Option<SdkAppId>,
         mut tell: impl FnMut(SdkAppId, Bearer, &str) -> Result<(), E>,
     ) -> Result<Named, E> {
-        let mut named = Named::default();
+        let mut told = Named::default();
         let Some(set) = self.found.set else {
-            return Ok(named);
+            return Ok(told);
         };
         let base = self.snapshot.map(|(base, _)| base);
         let file = base.map(|base| NamesReader::open(storage, base, set));
@@ -49,12 +49,12 @@ impl Examined {
             let facts = self.facts.get(&place.app);
             if facts.is_some_and(|facts| facts.has(place.bearer, place.slot)) {
                 match place.bearer {
-                    Bearer::User => named.users += 1,
-                    Bearer::Group => named.groups += 1,
+                    Bearer::User => told.users += 1,
+                    Bearer::Group => told.groups += 1,
                 }
                 tell(place.app, place.bearer, &text)?;
             }
         }
-        Ok(named)
+        Ok(told)
     }
 }

@@ -62,9 +62,8 @@ impl Births {
         };
         let gap = match read {
             // What is wrong behind the window is none of its business.
-            Err(_) if is_done => None,
+            _ if is_done => None,
             Err(error) => Some(error),
-            Ok(()) if is_done => None,
             Ok(()) => Some(ReadError::Damaged {
                 file: "the journal".to_owned(),
                 offset: 0,

@@ -41,12 +41,12 @@ pub(super) struct Tag {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The disk does not answer.
-    #[error("{file}: cannot be read: {source}: see to the disk, then start again")]
+    #[error("{file}: cannot be read: {error}: see to the disk, then start again")]
     Io {
         /// The file.
         file: String,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A later version has written it.
     #[error(
@@ -72,9 +72,9 @@ pub enum SnapshotError {
 
 impl SnapshotError {
     pub(super) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
-        |source| Self::Io {
+        |error| Self::Io {
             file: file.to_owned(),
-            source,
+            error,
         }
     }
 }

@@ -113,7 +113,7 @@ impl NamesReader {
     ) -> Result<Self, SnapshotError> {
         let name = files::names(base);
         let reader = match Reader::open(storage, &name, MAGIC) {
-            Err(SnapshotError::Io { file, source }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(SnapshotError::Io { file, error }) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(SnapshotError::Damaged {
                     file,
                     offset: 0,

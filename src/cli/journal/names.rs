@@ -12,7 +12,7 @@ use crate::cli::app::app_id;
 use crate::cli::complain;
 use crate::id::SdkAppId;
 use crate::recovery::{Wanted, examine};
-use crate::usage::Bearer;
+use crate::usage::{Bearer, Facts};
 
 /// Prints the ids of an app's users, or of its groups
 #[derive(Args)]
@@ -69,7 +69,7 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
         told => told.context("cannot print the ids")?,
     };
-    let all = examined.facts.get(&app).map(|facts| facts.tally());
+    let all = examined.facts.get(&app).map(Facts::tally);
     let all = all.unwrap_or_default();
     let (all, printed) = match wanted {
         Bearer::User => (all.users, named.users),

@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let storage = &opened.storage;
     let (from, set) = in_force(storage)?;
     if !arguments.yes {
-        return Ok(would(storage, from, set)?);
+        return would(storage, from, set);
     }
     let salvaged = journal::salvage(storage, from, set)?;
     print(&done(&salvaged, from)?)?;

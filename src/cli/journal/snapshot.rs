@@ -26,7 +26,7 @@ use crate::subscription::{Plan, Standing};
 use crate::time::Zone;
 
 /// How long a snapshot may take.
-const DEADLINE: Duration = Duration::from_secs(3600);
+const DEADLINE: Duration = Duration::from_hours(1);
 
 /// Takes a snapshot, so that the next start has little to replay
 #[derive(Args)]

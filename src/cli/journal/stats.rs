@@ -174,8 +174,8 @@ fn text(stats: &Stats) -> String {
     let changes = finished(listed, 1);
     let journal = format!(
         "positions {} to {}, {} entries; the journal is {}",
-        shown(stats.snapshot_position),
-        shown(stats.position),
+        Position::new(stats.snapshot_position),
+        Position::new(stats.position),
         shown(stats.entries),
         stats.ending
     );

@@ -12,6 +12,7 @@ use crate::cli::table::shown;
 use crate::cli::{TROUBLE, counted, print};
 use crate::journal::Ending;
 use crate::recovery::{RecoverError, Wanted, examine};
+use crate::usage::Facts;
 
 /// Checks whether everything in a data directory can be read
 #[derive(Args)]
@@ -95,7 +96,7 @@ fn report(opened: &Opened) -> Result<Report, RecoverError> {
     let mut progress = |progress| bar.tell(progress);
     let examined = examine(storage, Wanted::All, &created, &mut progress)?;
     let named = examined.names(storage, None, |_, _, _| Ok::<_, RecoverError>(()))?;
-    let all = sum(examined.facts.values().map(|facts| facts.tally()));
+    let all = sum(examined.facts.values().map(Facts::tally));
     let found = &examined.found;
     Ok(Report {
         fine: true,
@@ -119,24 +120,27 @@ fn report(opened: &Opened) -> Result<Report, RecoverError> {
 
 fn text(report: &Report) -> Result<String, std::fmt::Error> {
     let mut text = "fine\n".to_owned();
-    writeln!(
-        text,
-        "{}: {} users, {} groups, {} memberships, {} friend-list entries",
-        counted(report.apps, "app", "apps"),
-        shown(report.users),
-        shown(report.groups),
-        shown(report.memberships),
-        shown(report.friend_entries)
-    )?;
+    let parts = [
+        many(report.users, "user", "users"),
+        many(report.groups, "group", "groups"),
+        many(report.memberships, "membership", "memberships"),
+        many(
+            report.friend_entries,
+            "friend-list entry",
+            "friend-list entries",
+        ),
+    ];
+    let apps = counted(report.apps, "app", "apps");
+    writeln!(text, "{apps}: {}", parts.join(", "))?;
     match report.snapshot_bytes {
         0 => writeln!(text, "no snapshot yet")?,
         bytes => writeln!(text, "a snapshot of {} bytes", shown(bytes))?,
     }
     writeln!(
         text,
-        "a journal in {}, {} entries from there on; {}",
+        "a journal in {}, with {} from there on; {}",
         counted(report.segments, "file", "files"),
-        shown(report.entries),
+        many(report.entries, "entry", "entries"),
         report.ending
     )?;
     if report.unnamed > 0 {
@@ -147,4 +151,8 @@ fn text(report: &Report) -> Result<String, std::fmt::Error> {
         )?;
     }
     Ok(text)
+}
+
+fn many(count: u64, one: &str, more: &str) -> String {
+    format!("{} {}", shown(count), if count == 1 { one } else { more })
 }

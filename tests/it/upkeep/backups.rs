@@ -167,7 +167,7 @@ fn a_backup_that_cannot_be_made_leaves_nothing() {
     fs::write(to.join("mine"), "text").expect("there is room");
     let (status, _, stderr) = run(&["backup", path(&dir), path(&to)], home.path());
     assert_eq!(status, 2);
-    insta::assert_snapshot!(stderr, @"");
+    insta::assert_snapshot!(stderr, @"quotagate: DIR/backup is not empty: name a directory that is missing or empty");
     assert_eq!(contents(&to).len(), 1);
     fs::remove_file(to.join("mine")).expect("it is there");
     // Of a snapshot that is damaged behind what a backup reads before it copies.
