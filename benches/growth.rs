@@ -14,12 +14,10 @@
 
 mod common;
 
-use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::FileExt as _;
 use std::time::Instant;
 
-use common::{Random, app, group, median, nanos, quantiles, user};
+use common::{Kernel, Random, app, group, median, nanos, quantiles, user};
 use quotagate::admission::{Mode, Request};
 use quotagate::gateway::Gateway;
 
@@ -54,12 +52,12 @@ fn main() {
 /// What was measured of one kind of decision: a sample each, and for each stretch of them what the kernel says.
 struct Part {
     samples: Vec<u32>,
-    stretches: Vec<Kernel>,
+    stretches: Vec<Disturbed>,
 }
 
 /// What the kernel did to the thread.
 #[derive(Clone, Copy)]
-struct Kernel {
+struct Disturbed {
     waited_ns: u32,
     faults: u32,
 }
@@ -81,7 +79,7 @@ impl Part {
         let slowest = ten_slowest(samples).into_iter();
         let listed: Vec<String> = slowest
             .map(|decision| {
-                let Kernel { waited_ns, faults } = self.kernel(decision);
+                let Disturbed { waited_ns, faults } = self.kernel(decision);
                 let (took, waited) = (us(samples[decision]), us(waited_ns));
                 format!("{took} us at {decision} ({waited} us, {faults} faults)")
             })
@@ -90,7 +88,7 @@ impl Part {
         lines.join(",\n        ")
     }
 
-    fn kernel(&self, decision: usize) -> Kernel {
+    fn kernel(&self, decision: usize) -> Disturbed {
         self.stretches[decision / STRETCH]
     }
 }
@@ -171,8 +169,7 @@ fn grow(users: u64) {
     let meter = Meter {
         gateway: &gateway,
         overhead: common::timer_overhead(),
-        files: ["schedstat", "stat"]
-            .map(|name| File::open(format!("/proc/thread-self/{name}")).expect("Linux")),
+        kernel: Kernel::of_this_thread(),
     };
     let registered = meter.measure(users, |n, sample| {
         let user = user(n);
@@ -196,8 +193,7 @@ fn grow(users: u64) {
 struct Meter<'a> {
     gateway: &'a Gateway,
     overhead: u32,
-    /// The thread's waits, and its page faults.
-    files: [File; 2],
+    kernel: Kernel,
 }
 
 impl Meter<'_> {
@@ -210,14 +206,14 @@ impl Meter<'_> {
         let decisions = usize::try_from(decisions).expect("64 bits");
         // Filled beforehand: the pages of the samples are no faults of the program.
         let mut samples = vec![1; decisions];
-        let none = Kernel {
+        let none = Disturbed {
             waited_ns: 1,
             faults: 1,
         };
         let mut stretches = vec![none; decisions.div_ceil(STRETCH)];
         let mut decision = 0;
         for (samples, stretch) in samples.chunks_mut(STRETCH).zip(&mut stretches) {
-            let before = self.kernel();
+            let before = self.kernel.told();
             for sample in samples {
                 each(decision, &mut |request| {
                     let start = Instant::now();
@@ -229,30 +225,13 @@ impl Meter<'_> {
                 });
                 decision += 1;
             }
-            let [waited, faults] = self.kernel();
-            *stretch = Kernel {
+            let [waited, faults] = self.kernel.told();
+            *stretch = Disturbed {
                 waited_ns: u32::try_from(waited - before[0]).unwrap_or(u32::MAX),
                 faults: u32::try_from(faults - before[1]).unwrap_or(u32::MAX),
             };
         }
         Part { samples, stretches }
-    }
-
-    /// Nanoseconds that the thread has waited for a processor, and its page faults without I/O.
-    fn kernel(&self) -> [u64; 2] {
-        let field = |file: &File, skipped: usize, after: char| {
-            let mut bytes = [0; 512];
-            let read = file.read_at(&mut bytes, 0).expect("a file of the kernel");
-            let text = std::str::from_utf8(&bytes[..read]).expect("ASCII");
-            let fields = text.rsplit(after).next().expect("a rest");
-            let field = fields.split_ascii_whitespace().nth(skipped);
-            field
-                .and_then(|field| field.parse().ok())
-                .expect("a number")
-        };
-        let [waits, faults] = &self.files;
-        // The fields after the program's name, which stands in parentheses: state, 6 ids and flags, then `minflt`.
-        [field(waits, 1, '\0'), field(faults, 7, ')')]
     }
 }
 
@@ -261,7 +240,7 @@ fn write(parts: &[Part]) {
     for part in parts {
         bytes.extend((part.samples.len() as u64).to_le_bytes());
         bytes.extend(part.samples.iter().flat_map(|sample| sample.to_le_bytes()));
-        for Kernel { waited_ns, faults } in &part.stretches {
+        for Disturbed { waited_ns, faults } in &part.stretches {
             bytes.extend(waited_ns.to_le_bytes());
             bytes.extend(faults.to_le_bytes());
         }
@@ -282,7 +261,7 @@ fn read(mut bytes: &[u8]) -> Vec<Part> {
                 .map(|bytes| u32::from_le_bytes(*bytes))
                 .collect()
         };
-        let kernel = |pair: &[u32]| Kernel {
+        let kernel = |pair: &[u32]| Disturbed {
             waited_ns: pair[0],
             faults: pair[1],
         };

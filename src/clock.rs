@@ -27,3 +27,29 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// Sees the machine's clock jump, by a clock that never does.
+#[derive(Clone, Copy, Debug)]
+pub struct JumpWatch {
+    wall: Timestamp,
+    steady: Stopwatch,
+}
+
+impl JumpWatch {
+    /// Begins to watch.
+    pub fn start() -> Self {
+        Self {
+            wall: now(),
+            steady: Stopwatch::start(),
+        }
+    }
+
+    /// How many milliseconds the clock has jumped since the last look, if that is more than `least_ms`; less than 0: back.
+    pub fn look(&mut self, least_ms: i64) -> Option<i64> {
+        let before = std::mem::replace(self, Self::start());
+        let passed = i64::try_from(before.steady.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let shown = self.wall.as_unix_ms() - before.wall.as_unix_ms();
+        let jumped = shown.saturating_sub(passed);
+        (jumped.abs() > least_ms).then_some(jumped)
+    }
+}

@@ -68,12 +68,18 @@ pub mod recovery;
 pub mod data_dir;
 
 #[cfg(feature = "server")]
+pub mod ledger;
+
+#[cfg(feature = "server")]
 pub mod backup;
 
 // The application.
 
 #[cfg(feature = "server")]
 pub mod gateway;
+
+#[cfg(feature = "server")]
+pub mod control;
 
 // Edges: wires, files, streams, people.
 

@@ -6,6 +6,7 @@
 mod names;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,12 +109,6 @@ pub enum RecoverError {
     },
 }
 
-impl From<io::Error> for RecoverError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 /// Recovers the facts in a directory, and opens its journal. `created` tells on which day an app began that is known.
 pub fn recover(
     storage: Arc<dyn Storage>,
@@ -124,7 +119,8 @@ pub fn recover(
     let examined = examine(&*storage, Wanted::All, created, progress)?;
     let log = Arc::new(Log::open(Arc::clone(&storage), &examined.found, options)?);
     // What an end between two steps of a snapshot has left.
-    forget_others(&*storage, examined.snapshot.map(|(base, _)| base))?;
+    let base = examined.snapshot.map(|(base, _)| base);
+    forget_others(&*storage, base).map_err(RecoverError::Io)?;
     Ok(Recovered {
         storage,
         log,
@@ -147,17 +143,17 @@ pub fn examine(
         Wanted::All => None,
         Wanted::App(app) => Some(app),
     };
-    let files = Files::list(storage)?;
+    let files = Files::list(storage).map_err(RecoverError::Io)?;
     let base = files.snapshots.last().copied();
-    let (mut restoring, set) = match base {
+    let (mut restoring, set, seen) = match base {
         Some(base) => {
             let loaded = load(storage, base, only, &mut |read, all| {
                 progress(Progress::Snapshot(read, all));
             })?;
             NamesReader::open(storage, base, loaded.set)?;
-            (loaded.apps, Some(loaded.set))
+            (loaded.apps, Some(loaded.set), loaded.seen)
         }
-        None => (HashMap::new(), None),
+        None => (HashMap::new(), None, Position::START),
     };
     if let Some(id) = restoring.keys().find(|id| created(**id).is_none()) {
         return Err(RecoverError::UnknownApp(*id));
@@ -178,6 +174,7 @@ pub fn examine(
         Some(id) => RecoverError::UnknownApp(id),
         None => error.into(),
     })?;
+    whole(&found, seen)?;
     let totals = Totals::default();
     let facts = finish(restoring, &totals, progress)?;
     let held = totals.held();
@@ -199,22 +196,36 @@ pub fn examine(
     })
 }
 
+/// Whether the journal has all that the snapshot has seen.
+fn whole(found: &Found, seen: Position) -> Result<(), ReadError> {
+    match found.segments.last() {
+        Some((segment, offset)) if found.end < seen => Err(ReadError::Damaged {
+            file: segment.name(),
+            offset: *offset,
+            position: found.end,
+            proof: format!("the snapshot was taken when all was durable up to {seen}"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn apply(
     restoring: &mut HashMap<SdkAppId, Restoring>,
     entry: &Entry<'_>,
     created: &dyn Fn(SdkAppId) -> Option<Day>,
     unknown: &mut Option<SdkAppId>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    if !restoring.contains_key(&entry.app) {
-        let Some(day) = created(entry.app) else {
-            *unknown = Some(entry.app);
-            return Err("the app is unknown".into());
-        };
-        restoring.insert(entry.app, Restoring::empty(day));
-    }
-    let app = restoring.get_mut(&entry.app);
-    let applied = app.map(|app| app.apply(entry.end.get(), entry.records));
-    Ok(applied.transpose().map(|_| ())?)
+    let app = match restoring.entry(entry.app) {
+        Occupied(app) => app.into_mut(),
+        Vacant(place) => match created(entry.app) {
+            Some(day) => place.insert(Restoring::empty(day)),
+            None => {
+                *unknown = Some(entry.app);
+                return Err("the app is unknown".into());
+            }
+        },
+    };
+    Ok(app.apply(entry.end.get(), entry.records)?)
 }
 
 fn finish(

@@ -164,7 +164,10 @@ impl Counters {
 
 /// The counters of all threads.
 #[derive(Clone, Debug)]
-pub struct Telemetry(Vec<Arc<Counters>>);
+pub struct Telemetry {
+    threads: Vec<Arc<Counters>>,
+    clock_jumps: Arc<AtomicU64>,
+}
 
 #[expect(
     clippy::indexing_slicing,
@@ -173,16 +176,29 @@ pub struct Telemetry(Vec<Arc<Counters>>);
 impl Telemetry {
     /// Counters for so many threads.
     pub fn new(threads: usize) -> Self {
-        Self(std::iter::repeat_with(Arc::default).take(threads).collect())
+        Self {
+            threads: std::iter::repeat_with(Arc::default).take(threads).collect(),
+            clock_jumps: Arc::default(),
+        }
     }
 
     /// The counters of each thread.
     pub fn counters(&self) -> impl Iterator<Item = &Arc<Counters>> {
-        self.0.iter()
+        self.threads.iter()
+    }
+
+    /// Counts that the machine's clock has jumped.
+    pub fn clock_jumped(&self) {
+        self.clock_jumps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Times that it has.
+    pub fn clock_jumps(&self) -> u64 {
+        self.clock_jumps.load(Ordering::Relaxed)
     }
 
     fn sum(&self, of: impl Fn(&Counters) -> &AtomicU64) -> u64 {
-        self.0
+        self.threads
             .iter()
             .map(|one| of(one).load(Ordering::Relaxed))
             .sum()

@@ -8,7 +8,11 @@
     reason = "each bench uses what it needs, and may panic"
 )]
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,6 +55,12 @@ pub fn numbers() -> Vec<u64> {
         .collect()
 }
 
+/// The number that follows a word on the command line.
+pub fn number_after(word: &str) -> Option<u64> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != word);
+    arguments.nth(1)?.parse().ok()
+}
+
 /// Whether this process is to run one part of the bench, see [`in_child`].
 pub fn is_part(name: &str) -> bool {
     std::env::args().any(|argument| argument == name)
@@ -59,9 +69,15 @@ pub fn is_part(name: &str) -> bool {
 /// Runs a part of the bench in a process of its own, where memory is as the kernel gives it and not as another part left
 /// it. Answers what it wrote to its standard output.
 pub fn in_child(part: &str, number: u64) -> Vec<u8> {
+    in_child_with(part, number, &[])
+}
+
+/// The same with more arguments.
+pub fn in_child_with(part: &str, number: u64, more: &[&OsStr]) -> Vec<u8> {
     let program = std::env::current_exe().expect("a running program");
     let child = Command::new(program)
         .args([part, &number.to_string()])
+        .args(more)
         .stderr(Stdio::inherit())
         .output()
         .expect("a child");
@@ -279,6 +295,17 @@ pub fn fill_memberships(gateway: &Gateway, id: SdkAppId, users: u64, groups: u64
 /// Makes random users friends of each other, each on both lists.
 pub fn fill_friends(gateway: &Gateway, id: SdkAppId, users: u64, adds: u64) {
     let mut random = Random(6_364_136_223_846_793_005);
+    befriend_randomly(gateway, id, users, adds, &mut random);
+}
+
+/// The same, going on from some random numbers.
+pub fn befriend_randomly(
+    gateway: &Gateway,
+    id: SdkAppId,
+    users: u64,
+    adds: u64,
+    random: &mut Random,
+) {
     let pairs = (0..adds).map(|_| (user(random.below(users)), user(random.below(users))));
     in_batches(gateway, id, pairs, befriend);
 }
@@ -312,6 +339,52 @@ pub fn resident() -> u64 {
         .and_then(|n| n.parse().ok())
         .expect("pages");
     pages * u64::try_from(rustix::param::page_size()).expect("small")
+}
+
+/// What the kernel has done to some threads, as it tells in `/proc`.
+pub struct Kernel {
+    /// Of each thread its waits for a processor, and its page faults.
+    files: Vec<[File; 2]>,
+}
+
+impl Kernel {
+    /// Of the thread that asks.
+    pub fn of_this_thread() -> Self {
+        Self {
+            files: vec![open_kernel(Path::new("/proc/thread-self"))],
+        }
+    }
+
+    /// Of all threads that this process has now.
+    pub fn of_all_threads() -> Self {
+        let threads = std::fs::read_dir("/proc/self/task").expect("Linux");
+        let threads = threads.map(|thread| open_kernel(&thread.expect("a thread").path()));
+        Self {
+            files: threads.collect(),
+        }
+    }
+
+    /// Nanoseconds that the threads have waited for a processor, and their page faults without I/O.
+    pub fn told(&self) -> [u64; 2] {
+        let field = |file: &File, skipped: usize, after: char| -> u64 {
+            let mut bytes = [0; 512];
+            // A thread that has ended tells nothing.
+            let read = file.read_at(&mut bytes, 0).unwrap_or(0);
+            let text = std::str::from_utf8(&bytes[..read]).expect("ASCII");
+            let fields = text.rsplit(after).next().expect("a rest");
+            let field = fields.split_ascii_whitespace().nth(skipped);
+            field.map_or(0, |field| field.parse().expect("a number"))
+        };
+        self.files.iter().fold([0, 0], |[waited, faults], file| {
+            let [waits, stat] = file;
+            // The fields after the program's name, which stands in parentheses: state, 6 ids and flags, then `minflt`.
+            [waited + field(waits, 1, '\0'), faults + field(stat, 7, ')')]
+        })
+    }
+}
+
+fn open_kernel(thread: &Path) -> [File; 2] {
+    ["schedstat", "stat"].map(|name| File::open(thread.join(name)).expect("Linux"))
 }
 
 /// What it costs to read the clock twice, in nanoseconds: the median of many, to be taken off each sample.

@@ -11,6 +11,7 @@
 //! and its figures mean little. The exit status is 0 whatever was measured.
 
 #![allow(
+    dead_code,
     missing_docs,
     unreachable_pub,
     clippy::cast_precision_loss,
@@ -18,7 +19,7 @@
     clippy::float_arithmetic,
     clippy::indexing_slicing,
     clippy::struct_field_names,
-    reason = "a bench divides and averages, and may panic"
+    reason = "a bench divides and averages, shares parts with another, and may panic"
 )]
 
 #[path = "../common/mod.rs"]
@@ -27,12 +28,16 @@ mod common;
 mod blast;
 mod echo;
 mod frames;
+mod load;
 mod measures;
 mod procs;
 mod report;
 mod stock;
 mod talk;
 
+use std::time::Duration;
+
+use load::Load;
 use measures::Bench;
 use report::Report;
 
@@ -51,18 +56,21 @@ fn main() {
     stock::run_if_asked();
     common::settle_allocator();
     let is_quick = common::is_part("--quick");
-    let (rounds, seconds, users) = if is_quick {
-        (2, 1, 20_000)
+    let (rounds, round, users) = if is_quick {
+        (2, Duration::from_secs(1), 20_000)
     } else {
-        (5, 4, 1_000_000)
+        (5, Duration::from_secs(4), 1_000_000)
     };
-    let bench = Bench::new(
-        number("--rounds").unwrap_or(rounds),
-        number("--seconds").unwrap_or(seconds),
-        number("--users").unwrap_or(users),
-    );
+    let number = common::number_after;
+    let bench = Bench {
+        rounds: number("--rounds").unwrap_or(rounds),
+        load: Load::new(
+            number("--seconds").map_or(round, Duration::from_secs),
+            number("--users").unwrap_or(users),
+        ),
+    };
     println!("{}", report::machine());
-    let mut report = Report::new();
+    let mut report = Report::new(["gateway", "echo"]);
     let is_any_named = MEASURES.iter().any(|(name, _)| common::is_part(name));
     for (name, measure) in MEASURES {
         if !is_any_named || common::is_part(name) {
@@ -70,10 +78,4 @@ fn main() {
         }
     }
     report.print();
-}
-
-/// The number that follows a word on the command line.
-fn number(word: &str) -> Option<u64> {
-    let mut arguments = std::env::args().skip_while(|argument| argument != word);
-    arguments.nth(1)?.parse().ok()
 }

@@ -1,26 +1,20 @@
 //! The measures, each a procedure: which servers, what load, what is divided by what.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::blast::{self, End, Outcome, Place, Plan, Shape, Talk};
-use crate::common::Random;
 use crate::echo;
-use crate::procs::{self, Pinned, Server};
+use crate::load::{ADMIT, Load, latency_us};
+use crate::procs::{self, Pinned, Server, Setup};
 use crate::report::{Report, Samples, Target};
-use crate::talk::{BATCH, Batches, Content, Echoes, Joins, World};
+use crate::stock;
+use crate::talk::{Content, Echoes, Joins};
 
-const ADMIT: &str = "/quotagate.v1.AdmissionService/Admit";
-const ADMIT_STREAM: &str = "/quotagate.v1.AdmissionService/AdmitStream";
-
-/// How long and how large.
+/// How often, how long and how large.
 pub struct Bench {
-    rounds: u64,
-    seconds: u64,
-    world: World,
-    /// How often random numbers were begun: no two loads ask the same.
-    seeds: AtomicU64,
+    pub rounds: u64,
+    pub load: Load,
 }
 
 /// A server and what it is asked.
@@ -31,20 +25,11 @@ enum Role {
 }
 
 impl Bench {
-    pub fn new(rounds: u64, seconds: u64, users: u64) -> Self {
-        Self {
-            rounds,
-            seconds,
-            world: World { users },
-            seeds: AtomicU64::new(1),
-        }
-    }
-
     /// Calls under load and one at a time, server and client on one processor.
     pub fn unary(&self, report: &mut Report) {
         let _pinned = Pinned::new();
-        let echo = procs::echo(1);
-        let product = self.loaded_product(1);
+        let echo = stock::echo(1);
+        let product = self.load.loaded(Setup::workers(1));
         let name = "unary, 4 x 32, one core: us of CPU a call";
         self.under_load(report, &product, &echo, name, Target::AtMost(0.9));
         self.one_at_a_time(report, &product, &echo);
@@ -53,7 +38,7 @@ impl Bench {
     /// Batches in streams, server and client on one processor.
     pub fn streams(&self, report: &mut Report) {
         let _pinned = Pinned::new();
-        let product = self.loaded_product(1);
+        let product = self.load.loaded(Setup::workers(1));
         // Repeats first: afterwards the lists are longer than those of the app as it was loaded.
         let content = Content::Repeats;
         self.stream(report, &product, content, "mostly repeats", 4e6);
@@ -63,9 +48,9 @@ impl Bench {
     /// What the gateway's own transport is for: the same decisions asked for by the generated service.
     pub fn generated(&self, report: &mut Report) {
         let _pinned = Pinned::new();
-        let echo = procs::echo(1);
-        let generated = procs::generated(1);
-        self.load(&generated);
+        let echo = stock::echo(1);
+        let generated = stock::generated(1);
+        self.load.fill(&generated);
         let name = "unary, 4 x 32, decisions behind stock tonic: us of CPU a call";
         self.under_load(report, &generated, &echo, name, Target::None);
     }
@@ -104,11 +89,9 @@ impl Bench {
             let roles = [(own, Role::Gateway), (echo, Role::Echo)];
             for (at, (server, role)) in roles.into_iter().enumerate() {
                 let mut outcome = self.calls(server.unix(), role, [1, 1]);
-                outcome.latencies.sort_unstable();
-                let count = outcome.latencies.len();
                 if round > 0 {
-                    medians[at].push(f64::from(outcome.latencies[count / 2]) / 1e3);
-                    tails[at].push(f64::from(outcome.latencies[count * 99 / 100]) / 1e3);
+                    medians[at].push(latency_us(&mut outcome, 500));
+                    tails[at].push(latency_us(&mut outcome, 990));
                 }
             }
         }
@@ -122,13 +105,9 @@ impl Bench {
     fn stream(&self, report: &mut Report, own: &Server, content: Content, what: &str, least: f64) {
         let mut samples = Samples::new();
         for round in 0..=self.rounds {
-            let before = own.cpu_ns();
-            let end = End::After(Duration::from_secs(self.seconds));
-            let outcome = self.batches(own.tcp(), content, end);
-            let spent = own.cpu_ns() - before;
+            let rate = self.load.stream_rate(own, content);
             if round > 0 {
-                let decisions = outcome.answers * BATCH;
-                samples.push(decisions as f64 * 1e9 / spent as f64);
+                samples.push(rate);
             }
         }
         let name = format!("stream, batches of 128, {what}: decisions/s of CPU");
@@ -137,8 +116,8 @@ impl Bench {
 
     /// Nothing pinned, as it would be run: answers a second, client and server on two processors.
     pub fn two_cores(&self, report: &mut Report) {
-        let echo = procs::echo(2);
-        let product = self.loaded_product(2);
+        let echo = stock::echo(2);
+        let product = self.load.loaded(Setup::workers(2));
         let mut samples = [Samples::new(), Samples::new()];
         for round in 0..=self.rounds {
             let roles = [(&product, Role::Gateway), (&echo, Role::Echo)];
@@ -167,7 +146,7 @@ impl Bench {
         let mut samples = Samples::new();
         for _ in 0..5 {
             let start = Instant::now();
-            let server = procs::product(1);
+            let server = procs::product(Setup::workers(1));
             let plan = Plan {
                 place: server.tcp(),
                 path: ADMIT,
@@ -176,7 +155,7 @@ impl Bench {
                 in_flight: 1,
                 end: End::Exhausted,
             };
-            let outcome = blast::blast(&plan, &mut Once(Some(self.joins())));
+            let outcome = blast::blast(&plan, &mut Once(Some(self.load.joins())));
             assert_eq!(outcome.answers, 1);
             samples.push(start.elapsed().as_secs_f64() * 1e3);
         }
@@ -184,67 +163,14 @@ impl Bench {
         report.alone(name, &samples, Target::AtMost(200.0));
     }
 
-    fn calls(&self, place: Place, role: Role, [connections, in_flight]: [usize; 2]) -> Outcome {
-        let path = match role {
-            Role::Echo => echo::PATH,
-            Role::Gateway => ADMIT,
-        };
-        let plan = Plan {
-            place,
-            path,
-            shape: Shape::Calls,
-            connections,
-            in_flight,
-            end: End::After(Duration::from_secs(self.seconds)),
-        };
+    fn calls(&self, place: Place, role: Role, shape: [usize; 2]) -> Outcome {
         match role {
-            Role::Echo => blast::blast(&plan, &mut Echoes(0)),
-            Role::Gateway => blast::blast(&plan, &mut self.joins()),
+            Role::Echo => {
+                let plan = self.load.plan(place, echo::PATH, shape);
+                blast::blast(&plan, &mut Echoes(0))
+            }
+            Role::Gateway => self.load.calls(place, shape),
         }
-    }
-
-    fn random(&self) -> Random {
-        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn joins(&self) -> Joins {
-        Joins {
-            world: self.world,
-            random: self.random(),
-        }
-    }
-
-    fn batches(&self, place: Place, content: Content, end: End) -> Outcome {
-        let plan = Plan {
-            place,
-            path: ADMIT_STREAM,
-            shape: Shape::Stream,
-            connections: 4,
-            in_flight: 8,
-            end,
-        };
-        let mut batches = Batches {
-            world: self.world,
-            random: self.random(),
-            content,
-            looked: 0,
-        };
-        blast::blast(&plan, &mut batches)
-    }
-
-    fn loaded_product(&self, workers: usize) -> Server {
-        let product = procs::product(workers);
-        product.create_app();
-        self.load(&product);
-        product
-    }
-
-    /// Gives the app its users, groups and memberships.
-    fn load(&self, server: &Server) {
-        let loaded = self.batches(server.tcp(), Content::Load(0), End::Exhausted);
-        let batches = self.world.memberships().div_ceil(BATCH);
-        assert_eq!(loaded.answers, batches, "batches without an answer");
     }
 }
 

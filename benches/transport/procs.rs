@@ -5,13 +5,13 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use quotagate::journal::Level;
 use quotagate::proto::CreateAppRequest;
 use quotagate::proto::control_service_client::ControlServiceClient;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tempfile::TempDir;
 
 use crate::blast::Place;
-use crate::stock;
 use crate::talk::APP;
 
 /// A server in a process of its own, which ends with this value.
@@ -20,39 +20,40 @@ pub struct Server {
     address: String,
     unix: PathBuf,
     _stdout: BufReader<ChildStdout>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
-/// The echo over stock tonic, on a runtime of so many threads.
-pub fn echo(threads: usize) -> Server {
-    stock_server(stock::ECHO, threads)
+/// How the program is set up.
+#[derive(Clone, Copy)]
+pub struct Setup {
+    pub workers: usize,
+    pub level: Level,
+    pub snapshot_mib: u64,
 }
 
-/// The gateway behind the generated service over stock tonic.
-pub fn generated(threads: usize) -> Server {
-    stock_server(stock::GENERATED, threads)
+impl Setup {
+    /// As the program comes, but for the number of workers.
+    pub fn workers(workers: usize) -> Self {
+        Self {
+            workers,
+            level: Level::Process,
+            snapshot_mib: 32,
+        }
+    }
 }
 
-/// The program, with so many workers and without limits that random joins would meet.
-pub fn product(workers: usize) -> Server {
+/// The program, without limits that random joins would meet. Its data lies where temporary files do.
+pub fn product(setup: Setup) -> Server {
     let dir = tempfile::tempdir().expect("a directory");
     let unix = dir.path().join("socket");
-    let config = configure(dir.path(), &unix, workers);
+    let config = configure(dir.path(), &unix, setup);
     let mut command = Command::new(env!("CARGO_BIN_EXE_quotagate"));
     command.arg("serve").arg("--config").arg(config);
     command.arg("--data-dir").arg(dir.path().join("data"));
     Server::start(command, unix, dir)
 }
 
-fn stock_server(kind: &str, threads: usize) -> Server {
-    let dir = tempfile::tempdir().expect("a directory");
-    let unix = dir.path().join("socket");
-    let mut command = Command::new(std::env::current_exe().expect("a running program"));
-    command.args([kind, &threads.to_string()]).arg(&unix);
-    Server::start(command, unix, dir)
-}
-
-fn configure(dir: &Path, unix: &Path, workers: usize) -> PathBuf {
+fn configure(dir: &Path, unix: &Path, setup: Setup) -> PathBuf {
     let catalog = include_str!("../../config/catalog.toml");
     let catalog = catalog.replace("member_cap = 2000\n", "member_cap = \"unlimited\"\n");
     let open = |limit| {
@@ -60,8 +61,12 @@ fn configure(dir: &Path, unix: &Path, workers: usize) -> PathBuf {
     };
     let limits = ["group_members", "daily_groups", "joined_groups"].map(open);
     let gateway = format!(
-        "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nuds = \"{}\"\nworkers = {workers}\n",
-        unix.display()
+        "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nuds = \"{}\"\nworkers = {}\n\
+         [storage]\nlevel = \"{}\"\nsnapshot_mib = {}\n",
+        unix.display(),
+        setup.workers,
+        setup.level.name(),
+        setup.snapshot_mib
     );
     let files = [
         ("catalog.toml", catalog),
@@ -75,7 +80,8 @@ fn configure(dir: &Path, unix: &Path, workers: usize) -> PathBuf {
 }
 
 impl Server {
-    fn start(mut command: Command, unix: PathBuf, dir: TempDir) -> Self {
+    /// Starts a server that prints where it listens, as the program does.
+    pub fn start(mut command: Command, unix: PathBuf, dir: TempDir) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = child.spawn().expect("a child");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -92,8 +98,13 @@ impl Server {
             address,
             unix,
             _stdout: stdout,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// Where its files are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub fn tcp(&self) -> Place {

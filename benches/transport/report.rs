@@ -28,6 +28,10 @@ impl Samples {
         Self(Vec::new())
     }
 
+    pub fn of(value: f64) -> Self {
+        Self(vec![value])
+    }
+
     pub fn push(&mut self, value: f64) {
         self.0.push(value);
     }
@@ -40,8 +44,14 @@ impl Samples {
 
     /// The ratios of rounds that were measured one after the other: what disturbs the machine for a while disturbs both.
     pub fn over(&self, other: &Self) -> Self {
-        let pairs = self.0.iter().zip(&other.0);
+        let pairs = self.0.iter().zip(other.0.iter().cycle());
         Self(pairs.map(|(a, b)| a / b).collect())
+    }
+
+    /// By how much each is more than its neighbour.
+    pub fn less(&self, other: &Self) -> Self {
+        let pairs = self.0.iter().zip(&other.0);
+        Self(pairs.map(|(a, b)| a - b).collect())
     }
 
     fn range(&self) -> String {
@@ -52,10 +62,11 @@ impl Samples {
 }
 
 impl Report {
-    pub fn new() -> Self {
+    /// A table in which what one column has is compared with what the other has.
+    pub fn new([own, other]: [&str; 2]) -> Self {
         let mut table = Table::new();
         table.load_style(presets::UTF8_BORDERS_ONLY);
-        table.set_header(["measure", "gateway", "echo", "ratio", "range", "target", ""]);
+        table.set_header(["measure", own, other, "ratio", "range", "target", ""]);
         for column in 1..6 {
             let column = table.column_mut(column).expect("a column");
             column.set_cell_alignment(CellAlignment::Right);
@@ -63,7 +74,7 @@ impl Report {
         Self(table)
     }
 
-    /// A row whose ratio to the echo is held to a target.
+    /// A row whose ratio is held to a target.
     pub fn compared(&mut self, name: &str, own: &Samples, other: &Samples, target: Target) {
         let ratios = own.over(other);
         let ratio = format!("{:.3}", ratios.median());

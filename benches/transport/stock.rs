@@ -4,6 +4,7 @@
 
 use std::net::TcpListener as StdTcpListener;
 use std::pin::Pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -21,12 +22,31 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::common;
 use crate::echo::{EchoServer, Echoing};
+use crate::procs;
 use crate::talk::APP;
 
 /// The first argument of a child.
-pub const ECHO: &str = "echo";
+const ECHO: &str = "echo";
 /// The first argument of the other kind of child.
-pub const GENERATED: &str = "generated";
+const GENERATED: &str = "generated";
+
+/// The echo over stock tonic, on a runtime of so many threads.
+pub fn echo(threads: usize) -> procs::Server {
+    start(ECHO, threads)
+}
+
+/// The gateway behind the generated service over stock tonic.
+pub fn generated(threads: usize) -> procs::Server {
+    start(GENERATED, threads)
+}
+
+fn start(kind: &str, threads: usize) -> procs::Server {
+    let dir = tempfile::tempdir().expect("a directory");
+    let unix = dir.path().join("socket");
+    let mut command = Command::new(std::env::current_exe().expect("a running program"));
+    command.args([kind, &threads.to_string()]).arg(&unix);
+    procs::Server::start(command, unix, dir)
+}
 
 /// Runs the child that the arguments name, for ever; returns if they name none.
 pub fn run_if_asked() {

@@ -1,12 +1,11 @@
 //! A copy of a data directory, of one that a gateway is writing to as well.
 //!
-//! `held` has the files open, `copy` is what is written, `ledger` SQLite's part. The ledger is copied last: facts of an app
+//! `held` has the files open, `copy` is what is written. The ledger is copied last, by SQLite: facts of an app
 //! that it does not know would be refused, an app without facts is none. Invariants: the copy has everything that was
 //! answered before it was begun, and is read as a start would before it counts. Absent on purpose: whose the directory is.
 
 mod copy;
 mod held;
-mod ledger;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +14,12 @@ use std::time::Duration;
 
 use copy::Copy;
 use held::Held;
-use ledger::LEDGER_FILE;
 
-use crate::id::SdkAppId;
 use crate::journal::{self, Directory, Found, Position, Storage as _};
+use crate::ledger::{self, LEDGER_FILE, Ledger, LedgerError};
 use crate::recovery::{Progress, RecoverError, Summary, Wanted, examine};
 use crate::snapshot::{Files, NamesReader, names_file, set_of, snapshot_file};
-use crate::time::Day;
+use crate::time::Zone;
 
 /// The file that makes a directory a data directory.
 const FORMAT_FILE: &str = "format";
@@ -75,14 +73,9 @@ pub enum BackupError {
         /// Where it ends.
         found: Position,
     },
-    /// SQLite says no.
-    #[error("cannot copy {path}: {error}")]
-    Ledger {
-        /// The ledger.
-        path: PathBuf,
-        /// Why not.
-        error: sqlx::Error,
-    },
+    /// The ledger cannot be copied, or its copy not be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }
 
 impl BackupError {
@@ -92,11 +85,11 @@ impl BackupError {
     }
 }
 
-/// Copies a data directory into one that is missing or empty. `created` tells on which day an app began.
+/// Copies a data directory, whose days are those of a zone, into one that is missing or empty.
 pub async fn backup(
     from: &Path,
     to: &Path,
-    created: &dyn Fn(SdkAppId) -> Option<Day>,
+    zone: Zone,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Backup, BackupError> {
     let mut copy = Copy::begin(to)?;
@@ -115,18 +108,21 @@ pub async fn backup(
     for name in KEY_FILES {
         copy.small(from, name)?;
     }
-    let ledger = from.join(LEDGER_FILE);
-    if ledger.exists() {
+    let mut apps = Vec::new();
+    if from.join(LEDGER_FILE).exists() {
         let place = copy.place(LEDGER_FILE);
-        let copied = ledger::copy(&ledger, &place).await;
-        copied.map_err(|error| BackupError::Ledger {
-            path: ledger,
-            error,
-        })?;
+        ledger::copy(from, to).await?;
+        let copied = Ledger::open(to).await?;
+        apps = copied.apps().await?;
+        copied.close().await?;
         copy.wrote(&place)?;
     }
     copy.sync()?;
-    let examined = examine(&Directory::new(to), Wanted::All, created, progress);
+    let created = |id| {
+        let app = apps.iter().find(|app| app.id == id);
+        app.map(|app| zone.day(app.created_at))
+    };
+    let examined = examine(&Directory::new(to), Wanted::All, &created, progress);
     let examined = examined.map_err(BackupError::Copy)?;
     if examined.found.end != found.end {
         return Err(BackupError::Differs {
@@ -160,8 +156,12 @@ fn hold(source: &Directory) -> Result<(Held, Option<Position>, Found), BackupErr
 }
 
 fn hold_once(source: &Directory) -> Result<(Held, Option<Position>, Found), RecoverError> {
-    let held = Held::open(source)?;
-    let base = Files::list(&held)?.snapshots.last().copied();
+    let held = Held::open(source).map_err(RecoverError::Io)?;
+    let base = Files::list(&held)
+        .map_err(RecoverError::Io)?
+        .snapshots
+        .last()
+        .copied();
     let set = base.map(|base| set_of(&held, base)).transpose()?;
     let from = base.unwrap_or(Position::START);
     let found = journal::read(&held, from, set, &mut |_| Ok(()), &mut |_, _| {})?;

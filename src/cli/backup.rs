@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::journal::{Bar, created, open};
+use super::journal::{Bar, Place};
 use super::table::shown;
 use super::{counted, print, runtime};
 use crate::backup::backup;
@@ -30,9 +30,8 @@ Exit status:
   2  trouble: DIR is damaged or no data directory, TO is not empty, or the disk is full"
 )]
 pub(super) struct Arguments {
-    /// The data directory
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Where the copy goes: a directory that is missing or empty
     #[arg(value_name = "TO")]
     to: PathBuf,
@@ -51,15 +50,16 @@ struct Copied {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let watch = Stopwatch::start();
+    let (watch, place) = (Stopwatch::start(), &arguments.place);
     // A gateway that serves does not mind; whoever else has the directory may be changing its files.
-    let _alone = match open(&arguments.dir, "backup") {
+    let _alone = match place.lock("backup") {
         Err(error) if error.serving().is_some() => None,
         opened => Some(opened?),
     };
+    let zone = place.zone()?;
     let bar = Bar::new();
     let mut progress = |progress| bar.tell(progress);
-    let copying = backup(&arguments.dir, &arguments.to, &created, &mut progress);
+    let copying = backup(&place.dir, &arguments.to, zone, &mut progress);
     let copied = runtime()?.block_on(copying)?;
     drop(bar);
     let took = watch.elapsed();

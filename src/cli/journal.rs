@@ -8,20 +8,23 @@ mod snapshot;
 mod stats;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::serve::USUAL_CONFIG;
 use super::table::shown;
-use crate::clock;
+use super::{faults_in, runtime};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::id::SdkAppId;
 use crate::journal::{Directory, Ending, Storage, Tear};
-use crate::recovery::Progress;
+use crate::ledger::{LEDGER_FILE, Ledger, LedgerError, StoredApp};
+use crate::recovery::{Examined, Progress, RecoverError, Wanted, examine};
 use crate::time::{Day, Zone};
 use crate::usage::Tally;
+use crate::{clock, config};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -42,24 +45,90 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A data directory that this command has to itself, as files.
+/// Which directory, and what of its gateway's configuration matters to read it.
+#[derive(Args)]
+pub(super) struct Place {
+    /// The data directory
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The gateway file, for its `time_zone` [default: config/gateway.toml if there is one, else what is built in]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A data directory that this command has to itself.
 pub(super) struct Opened {
+    pub(super) dir: PathBuf,
     pub(super) storage: Directory,
+    pub(super) zone: Zone,
+    /// The apps of its ledger.
+    pub(super) apps: Vec<StoredApp>,
     _lock: DataDir,
 }
 
-/// Opens a directory that no process has. `command` is what others are told who want it.
-pub(super) fn open(dir: &Path, command: &str) -> Result<Opened, DataDirError> {
-    let doing = format!("that runs `quotagate {command}`");
-    Ok(Opened {
-        _lock: DataDir::open_existing(dir, &doing, clock::now())?,
-        storage: Directory::new(dir),
-    })
+impl Place {
+    /// Has the directory to itself. `command` is what others are told who want it.
+    pub(super) fn lock(&self, command: &str) -> Result<DataDir, DataDirError> {
+        let doing = format!("that runs `quotagate {command}`");
+        DataDir::open_existing(&self.dir, &doing, clock::now())
+    }
+
+    /// Opens a directory that no process has.
+    pub(super) fn open(&self, command: &str) -> anyhow::Result<Opened> {
+        self.opened(self.lock(command)?)
+    }
+
+    fn opened(&self, lock: DataDir) -> anyhow::Result<Opened> {
+        Ok(Opened {
+            dir: self.dir.clone(),
+            storage: Directory::new(&self.dir),
+            zone: self.zone()?,
+            apps: runtime()?.block_on(apps(&self.dir))?,
+            _lock: lock,
+        })
+    }
+
+    /// The zone that days are of.
+    pub(super) fn zone(&self) -> anyhow::Result<Zone> {
+        let usual = Path::new(USUAL_CONFIG);
+        let file = self.config.as_deref();
+        match file.or_else(|| usual.exists().then_some(usual)) {
+            None => Ok(config::builtin_settings().zone),
+            Some(file) => {
+                let settings = config::load_settings(file);
+                let settings = settings
+                    .map_err(|faults| anyhow::anyhow!(faults_in(file.display(), &faults)))?;
+                Ok(settings.zone)
+            }
+        }
+    }
 }
 
-/// The day on which an app began. Days before the first that the journal tells make no difference here.
-pub(super) fn created(_: SdkAppId) -> Option<Day> {
-    Some(Zone::default().day(clock::now()))
+/// The apps that the ledger of a directory has. Where there is none, none is begun.
+async fn apps(dir: &Path) -> Result<Vec<StoredApp>, LedgerError> {
+    if !dir.join(LEDGER_FILE).exists() {
+        return Ok(Vec::new());
+    }
+    let ledger = Ledger::open(dir).await?;
+    let apps = ledger.apps().await;
+    ledger.close().await?;
+    apps
+}
+
+impl Opened {
+    /// Reads it as a start would, with progress on a terminal.
+    fn examine(&self, wanted: Wanted) -> Result<Examined, RecoverError> {
+        let bar = Bar::new();
+        let mut progress = |progress| bar.tell(progress);
+        examine(&self.storage, wanted, &|id| self.created(id), &mut progress)
+    }
+
+    /// On which day an app began.
+    fn created(&self, id: SdkAppId) -> Option<Day> {
+        let found = self.apps.binary_search_by_key(&id, |app| app.id);
+        let app = found.ok().and_then(|place| self.apps.get(place));
+        app.map(|app| self.zone.day(app.created_at))
+    }
 }
 
 /// How far reading has come, on a terminal.

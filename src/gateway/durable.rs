@@ -35,6 +35,18 @@ pub(super) struct Durable {
     recovered: Mutex<HashMap<SdkAppId, Facts>>,
     /// The snapshot in force; held while another is taken.
     snapshot: Mutex<InForce>,
+    snapshots: Mutex<Snapshots>,
+}
+
+/// What became of snapshots since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Snapshots {
+    /// Those taken.
+    pub taken: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// The last one.
+    pub last: Option<Taken>,
 }
 
 /// The snapshot in force.
@@ -87,6 +99,7 @@ impl Gateway {
             storage,
             recovered: Mutex::new(facts),
             snapshot: Mutex::new(InForce { base, bytes }),
+            snapshots: Mutex::default(),
         });
         gateway
     }
@@ -120,6 +133,11 @@ impl Gateway {
         }
     }
 
+    /// Why additions are refused as unavailable; nothing while they are not.
+    pub fn trouble(&self) -> Option<Unavailable> {
+        self.log()?.accepts(Change::Adds).err()
+    }
+
     /// The facts of an app that is created: those that were recovered, or none.
     pub(super) fn facts_of(&self, id: SdkAppId, created: Day) -> Facts {
         let Some(durable) = &self.durable else {
@@ -129,37 +147,63 @@ impl Gateway {
         recovered.unwrap_or_else(|| Facts::new(created, Reuse::AfterSnapshot))
     }
 
+    /// What became of snapshots since the start.
+    pub fn snapshots(&self) -> Snapshots {
+        let durable = self.durable.as_ref();
+        durable
+            .map(|durable| *durable.snapshots.lock())
+            .unwrap_or_default()
+    }
+
     /// Takes a snapshot, whether it is time or not; nothing if all is held in memory alone.
     pub fn take_snapshot(&self) -> io::Result<Option<Taken>> {
-        let Some(durable) = &self.durable else {
-            return Ok(None);
-        };
-        let mut in_force = durable.snapshot.lock();
-        let base = durable.log.rotate()?;
-        self.snapshot_from(durable, &mut in_force, base, Journal::Whole)
-            .map(Some)
+        self.with_files(|durable, in_force| {
+            let base = durable.log.rotate()?;
+            self.snapshot_from(durable, in_force, base, Journal::Whole)
+                .map(Some)
+        })
     }
 
     /// What has to be done behind admissions, step by step: a snapshot when the journal has grown by half of the last one and
     /// by `bytes_min`, and one that founds the files anew after a failure.
     pub fn keep(&self, bytes_min: u64) -> io::Result<Option<Taken>> {
+        self.with_files(|durable, in_force| {
+            if durable.log.state() == State::Failed {
+                let base = durable.log.refound()?;
+                let taken = self.snapshot_from(durable, in_force, base, Journal::Failed)?;
+                durable.log.refounded().map_err(io::Error::other)?;
+                return Ok(Some(taken));
+            }
+            let grown = durable.log.position().get() - in_force.base.get();
+            if grown < bytes_min.max(in_force.bytes / 2) {
+                return Ok(None);
+            }
+            let base = durable.log.rotate()?;
+            self.snapshot_from(durable, in_force, base, Journal::Whole)
+                .map(Some)
+        })
+    }
+
+    /// Does something that may take a snapshot, one after the other, and counts what came of it.
+    fn with_files(
+        &self,
+        work: impl FnOnce(&Durable, &mut InForce) -> io::Result<Option<Taken>>,
+    ) -> io::Result<Option<Taken>> {
         let Some(durable) = &self.durable else {
             return Ok(None);
         };
-        let mut in_force = durable.snapshot.lock();
-        if durable.log.state() == State::Failed {
-            let base = durable.log.refound()?;
-            let taken = self.snapshot_from(durable, &mut in_force, base, Journal::Failed)?;
-            let refounded = durable.log.refounded();
-            return refounded.map(|()| Some(taken)).map_err(io::Error::other);
+        let done = work(durable, &mut durable.snapshot.lock());
+        let mut snapshots = durable.snapshots.lock();
+        match &done {
+            Ok(None) => {}
+            Ok(taken) => {
+                snapshots.taken += 1;
+                snapshots.last = *taken;
+            }
+            Err(_) => snapshots.failed += 1,
         }
-        let grown = durable.log.position().get() - in_force.base.get();
-        if grown < bytes_min.max(in_force.bytes / 2) {
-            return Ok(None);
-        }
-        let base = durable.log.rotate()?;
-        self.snapshot_from(durable, &mut in_force, base, Journal::Whole)
-            .map(Some)
+        drop(snapshots);
+        done
     }
 
     fn snapshot_from(

@@ -13,10 +13,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::{self, Metrics};
+use crate::gateway::Gateway;
 
 #[derive(Clone)]
 struct Told {
     metrics: Arc<Metrics>,
+    gateway: Arc<Gateway>,
     stop: CancellationToken,
 }
 
@@ -24,11 +26,13 @@ struct Told {
 pub(super) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
+    gateway: Arc<Gateway>,
     stop: CancellationToken,
     deadline: CancellationToken,
 ) {
     let told = Told {
         metrics: Arc::new(metrics),
+        gateway,
         stop,
     };
     let router = Router::new()
@@ -44,7 +48,7 @@ pub(super) async fn serve(
 }
 
 async fn about() -> &'static str {
-    "quotagate\n\n/metrics  for Prometheus\n/readyz   200 while calls are taken, 503 while it shuts down\n"
+    "quotagate\n\n/metrics  for Prometheus\n/readyz   200 while calls are taken, 503 while the disk is in trouble or it shuts down\n"
 }
 
 async fn scrape(State(told): State<Told>) -> impl IntoResponse {
@@ -56,8 +60,13 @@ async fn scrape(State(told): State<Told>) -> impl IntoResponse {
 
 async fn ready(State(told): State<Told>) -> impl IntoResponse {
     if told.stop.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shutting down\n".to_owned(),
+        );
+    }
+    match told.gateway.trouble() {
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", why.reason)),
+        None => (StatusCode::OK, "ready\n".to_owned()),
     }
 }

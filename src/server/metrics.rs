@@ -2,6 +2,8 @@
 //!
 //! Invariant: a scrape holds an app's lock as short as a `GetUsage` does, and its size is bounded. Absent on purpose: counting.
 
+mod storage;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +74,13 @@ impl Collector for Source {
         self.decisions(&mut to)?;
         self.durations(&mut to)?;
         self.apps(&mut to)?;
+        if let Some(log) = self.gateway.log() {
+            storage::journal(&mut to, &log.counts())?;
+            storage::snapshots(&mut to, &self.gateway.snapshots())?;
+        }
+        let help = "Times that the machine's clock has jumped by more than a minute";
+        counter(&mut to, "clock_jumps", help)?
+            .encode_counter(&self.telemetry.clock_jumps(), NO_EXEMPLAR)?;
         let refused = self.telemetry.refused();
         let help = "Calls, and batches of streams, that were refused as wrong";
         counter(&mut to, "refused_calls", help)?.encode_counter(&refused, NO_EXEMPLAR)?;

@@ -44,10 +44,11 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::clock::JumpWatch;
 use crate::config::Settings;
+use crate::control::ControlPlane;
 use crate::gateway::Gateway;
 use crate::grpc::Control;
-use crate::journal::Log;
 use crate::proto;
 use crate::proto::control_service_server::ControlServiceServer;
 use crate::reload::Reloader;
@@ -66,6 +67,8 @@ const HEALTH_NAMES: [&str; 3] = [
 
 /// How often it is looked whether calls wait too long for the journal.
 const WATCH_PERIOD: Duration = Duration::from_millis(50);
+/// A jump of the machine's clock by more is told.
+const JUMP_MS: i64 = 60_000;
 
 /// A server that runs.
 pub struct Server {
@@ -115,9 +118,10 @@ impl Server {
     /// of its own.
     pub async fn start(
         settings: Settings,
-        gateway: Arc<Gateway>,
+        plane: Arc<ControlPlane>,
         reloader: Arc<Reloader>,
     ) -> Result<Self, StartError> {
+        let gateway = Arc::clone(plane.gateway());
         let on = |at: String| move |error| StartError::Listen { at, error };
         let tcp = Listener::tcp(settings.listen).map_err(on(settings.listen.to_string()))?;
         let grpc = tcp.address().unwrap_or(settings.listen);
@@ -134,7 +138,7 @@ impl Server {
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
         let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
-        let (health, routes) = routes(&gateway, &reloader).await;
+        let (health, routes) = routes(plane, reloader).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -166,16 +170,21 @@ impl Server {
             settings.connections.keepalive,
             stop.clone(),
         ));
-        if let Some(log) = gateway.log() {
-            accepting.spawn(watch(Arc::clone(log), deadline.clone()));
-        }
+        accepting.spawn(watch(
+            Arc::clone(&gateway),
+            telemetry.clone(),
+            health.clone(),
+            stop.clone(),
+            deadline.clone(),
+        ));
         let metrics = Metrics::new(
-            gateway,
+            Arc::clone(&gateway),
             telemetry,
             Arc::clone(&open),
             settings.connections.max,
         );
-        accepting.spawn(http::serve(web, metrics, stop.clone(), deadline.clone()));
+        let (ended, late) = (stop.clone(), deadline.clone());
+        accepting.spawn(http::serve(web, metrics, gateway, ended, late));
         Ok(Self {
             grpc,
             uds: settings.uds.clone(),
@@ -209,12 +218,8 @@ impl Server {
     /// Ends: health turns NOT_SERVING, no more connections are taken, calls in flight are answered, streams end with
     /// UNAVAILABLE. What is not done within the settings' `drain` is cut off.
     pub async fn stop(mut self) -> Drained {
-        for name in HEALTH_NAMES {
-            self.health
-                .set_service_status(name, ServingStatus::NotServing)
-                .await;
-        }
         self.stop.cancel();
+        tell(&self.health, ServingStatus::NotServing).await;
         self.drain.cancel();
         self.bell.ring_the_end();
         let workers = std::mem::take(&mut self.workers);
@@ -247,13 +252,46 @@ async fn ring(bell: Arc<Bell>, period: Duration, stop: CancellationToken) {
     }
 }
 
-/// Looks after those who wait for the journal, until the last call may have been answered.
-async fn watch(log: Arc<Log>, deadline: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = deadline.cancelled() => return,
-            () = sleep(WATCH_PERIOD) => log.watch(),
+/// Looks now and then after those who wait for the journal, says by health whether it takes changes, and sees the machine's
+/// clock jump; until the last call may have been answered.
+async fn watch(
+    gateway: Arc<Gateway>,
+    telemetry: Telemetry,
+    health: HealthReporter,
+    stop: CancellationToken,
+    deadline: CancellationToken,
+) {
+    let (mut clock, mut was_well) = (JumpWatch::start(), true);
+    while timeout(WATCH_PERIOD, deadline.cancelled()).await.is_err() {
+        if let Some(log) = gateway.log() {
+            log.watch();
         }
+        let is_well = gateway.trouble().is_none();
+        if is_well != was_well && !stop.is_cancelled() {
+            tell(
+                &health,
+                if is_well {
+                    ServingStatus::Serving
+                } else {
+                    ServingStatus::NotServing
+                },
+            )
+            .await;
+            was_well = is_well;
+        }
+        if let Some(ms) = clock.look(JUMP_MS) {
+            telemetry.clock_jumped();
+            tracing::warn!(
+                "the machine's clock has jumped by {ms} ms; a day that has ended stays so"
+            );
+        }
+    }
+}
+
+/// Tells health by every name.
+async fn tell(health: &HealthReporter, status: ServingStatus) {
+    for name in HEALTH_NAMES {
+        health.set_service_status(name, status).await;
     }
 }
 
@@ -263,14 +301,10 @@ fn processors() -> usize {
 }
 
 /// The services that tonic answers.
-async fn routes(gateway: &Arc<Gateway>, reloader: &Arc<Reloader>) -> (HealthReporter, Routes) {
+async fn routes(plane: Arc<ControlPlane>, reloader: Arc<Reloader>) -> (HealthReporter, Routes) {
     let (health, health_service) = tonic_health::server::health_reporter();
-    for name in HEALTH_NAMES {
-        health
-            .set_service_status(name, ServingStatus::Serving)
-            .await;
-    }
-    let control = Control::new(Arc::clone(gateway), Arc::clone(reloader));
+    tell(&health, ServingStatus::Serving).await;
+    let control = Control::new(plane, reloader);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)

@@ -196,6 +196,9 @@ impl Whole {
                 self.promises.push(Promise { respond, answered });
             }
         }
+        if self.promises.is_empty() {
+            return None;
+        }
         let unreached = gateway.commit();
         if unreached.is_none() {
             self.keep(shared, held);

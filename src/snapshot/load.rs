@@ -23,6 +23,8 @@ pub(crate) struct Loaded {
     pub(crate) set: SetId,
     /// The facts of every app in it, to be brought up to date.
     pub(crate) apps: HashMap<SdkAppId, Restoring>,
+    /// Where the journal was when its last part was taken: all before that was durable before the snapshot counted.
+    pub(crate) seen: Position,
 }
 
 /// Reads the snapshot that the journal goes on from at `base`; the facts of `only` one app, if it is named. `progress` is told how
@@ -35,13 +37,14 @@ pub(crate) fn load(
 ) -> Result<Loaded, SnapshotError> {
     let mut reader = open(storage, base)?;
     let mut apps: HashMap<SdkAppId, Restoring> = HashMap::new();
-    let bytes = reader.bytes;
+    let (bytes, mut seen) = (reader.bytes, base);
     loop {
         let offset = reader.place();
         progress(offset, bytes);
         let Some((tag, body)) = reader.next()? else {
             break;
         };
+        seen = seen.max(tag.position);
         if only.is_some_and(|only| only.get() != tag.app) {
             continue;
         }
@@ -52,12 +55,23 @@ pub(crate) fn load(
     Ok(Loaded {
         set: reader.set,
         apps,
+        seen,
     })
 }
 
 /// Which data set the snapshot of that position belongs to.
 pub(crate) fn set_of(storage: &dyn Storage, base: Position) -> Result<SetId, SnapshotError> {
     Ok(open(storage, base)?.set)
+}
+
+/// Up to where a snapshot needs the journal: where that was when its last part was taken. Reads all of it.
+pub(crate) fn seen_by(storage: &dyn Storage, base: Position) -> Result<Position, SnapshotError> {
+    let mut reader = open(storage, base)?;
+    let mut seen = base;
+    while let Some((tag, _)) = reader.next()? {
+        seen = seen.max(tag.position);
+    }
+    Ok(seen)
 }
 
 fn open(storage: &dyn Storage, base: Position) -> Result<Reader, SnapshotError> {

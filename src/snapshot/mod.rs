@@ -57,7 +57,7 @@ pub(crate) use births::{Births, Span};
 
 pub use block::SnapshotError;
 pub(crate) use files::{Files, forget_others, names as names_file, snapshot as snapshot_file};
-pub(crate) use load::{load, set_of};
+pub(crate) use load::{load, seen_by, set_of};
 pub(crate) use names::{Names, NamesReader};
 pub use take::Taken;
 pub(crate) use take::{Journal, Since, take};

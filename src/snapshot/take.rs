@@ -102,6 +102,7 @@ fn write(
         writer: Writer::create(storage, NEXT, MAGIC, log.set(), base)?,
         naming: Naming::new(names, names_writer),
         part: Image::default(),
+        last: base,
         longest_hold: Duration::ZERO,
     };
     for (id, app) in apps {
@@ -112,6 +113,8 @@ fn write(
         tracing::warn!("the ids of {unknown} users and groups were lost when the journal failed");
     }
     taking.naming.finish()?;
+    // What the parts have seen must be in the journal behind them, whatever happens once the snapshot counts.
+    log.make_durable(taking.last)?;
     let bytes = taking.writer.finish()?;
     storage.rename(NEXT_NAMES, &files::names(base))?;
     storage.sync_dir()?;
@@ -152,6 +155,8 @@ struct Taking<'a> {
     naming: Naming,
     /// The part under way; its room is used again.
     part: Image,
+    /// Where the journal was when the last part was taken.
+    last: Position,
     longest_hold: Duration,
 }
 
@@ -207,6 +212,7 @@ impl Taking<'_> {
         // To those who wait: this thread would have the lock again before they are awake.
         MutexGuard::unlock_fair(facts);
         self.longest_hold = self.longest_hold.max(held);
+        self.last = position;
         if !self.part.bytes.is_empty() {
             let tag = Tag {
                 kind,

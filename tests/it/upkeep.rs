@@ -12,12 +12,15 @@ use std::sync::Arc;
 use assert_cmd::cargo::cargo_bin;
 use quotagate::admission::{Mode, Request};
 use quotagate::data_dir::DataDir;
+use quotagate::entitlement::Overrides;
 use quotagate::gateway::Gateway;
-use quotagate::id::SdkAppId;
+use quotagate::id::{AccountId, SdkAppId};
 use quotagate::journal::{Directory, Options, Scribe};
+use quotagate::ledger::{Change, Ledger, StoredApp};
 use quotagate::recovery::recover;
 use quotagate::subscription::{Plan, Standing};
 use quotagate::time::{Timestamp, Zone};
+use tokio::runtime::Builder;
 
 use super::support::{MORNING, app, at, terms};
 
@@ -32,6 +35,7 @@ impl Kept {
     fn open(dir: &Path) -> Self {
         let now = at(MORNING);
         let (data, key) = DataDir::open(dir, None, "that is tested", now).expect("it is free");
+        in_ledger(dir, &[1, 2]);
         let created = |_: SdkAppId| Some(Zone::default().day(now));
         let storage = Arc::new(Directory::new(dir));
         let recovered = recover(storage, Options::default(), &created, &mut |_| {});
@@ -65,6 +69,30 @@ impl Kept {
     fn close(self) {
         self.scribe.close().expect("the disk is fine");
     }
+}
+
+/// Has the ledger of a directory know apps, which it may know already.
+fn in_ledger(dir: &Path, apps: &[u32]) {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let ledger = Ledger::open(dir).await.expect("it opens");
+        let known = ledger.apps().await.expect("it is whole");
+        for id in apps.iter().map(|id| app(*id)) {
+            if known.iter().all(|app| app.id != id) {
+                let app = StoredApp {
+                    id,
+                    account: AccountId::new(&id.to_string()).expect("an id"),
+                    created_at: at(MORNING),
+                    plan: Plan::of("flagship"),
+                    standing: Standing::GOOD,
+                    overrides: Overrides::new(),
+                };
+                let written = ledger.write(&[Change::AddApp(&app)], &[]).await;
+                written.expect("the disk is fine");
+            }
+        }
+        ledger.close().await.expect("it closes");
+    });
 }
 
 /// Runs the program; exit status, stdout and stderr, the directory called DIR.

@@ -7,6 +7,7 @@ mod floods;
 mod gate;
 mod last_place;
 mod limits;
+mod operators;
 mod parser;
 mod program;
 mod raw;

@@ -1,17 +1,16 @@
 //! `journal names`: the ids of an app's users or groups, which only the files hold.
 
 use std::io::{self, BufWriter, Write as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Bar, created, open};
+use super::Place;
 use crate::cli::app::app_id;
 use crate::cli::complain;
 use crate::id::SdkAppId;
-use crate::recovery::{Wanted, examine};
+use crate::recovery::Wanted;
 use crate::usage::{Bearer, Facts};
 
 /// Prints the ids of an app's users, or of its groups
@@ -30,9 +29,8 @@ Exit status:
   2  trouble: the directory is damaged, in use, or no data directory"
 )]
 pub(in crate::cli) struct Arguments {
-    /// The data directory
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// The app (SDKAppID)
     #[arg(long, value_name = "APP", value_parser = app_id)]
     app: u32,
@@ -42,20 +40,16 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let opened = open(&arguments.dir, "journal names")?;
+    let opened = arguments.place.open("journal names")?;
     let app = SdkAppId::new(arguments.app)?;
-    let storage = &opened.storage;
-    let bar = Bar::new();
-    let mut progress = |progress| bar.tell(progress);
-    let examined = examine(storage, Wanted::App(app), &created, &mut progress)?;
-    drop(bar);
+    let examined = opened.examine(Wanted::App(app))?;
     let wanted = if arguments.groups {
         Bearer::Group
     } else {
         Bearer::User
     };
     let mut stdout = BufWriter::new(io::stdout().lock());
-    let told = examined.names(storage, Some(app), |_, bearer, text| {
+    let told = examined.names(&opened.storage, Some(app), |_, bearer, text| {
         if bearer == wanted {
             writeln!(stdout, "{}", escaped(text))?;
         }

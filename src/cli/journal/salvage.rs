@@ -1,17 +1,16 @@
 //! `journal salvage`: a damaged journal made readable again, at the price of what lies behind the damage.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Bar, created, open, torn};
+use super::{Place, torn};
 use crate::cli::table::shown;
 use crate::cli::{DENIED, counted, print};
-use crate::journal::{self, Ending, Position, ReadError, Salvaged, SetId, Storage};
-use crate::recovery::{RecoverError, Wanted, examine};
-use crate::snapshot::{Files, set_of};
+use crate::journal::{self, Ending, Found, Position, ReadError, Salvaged, SetId, Storage};
+use crate::recovery::{RecoverError, Wanted};
+use crate::snapshot::{Files, seen_by, set_of};
 
 /// Cuts a damaged journal where the damage begins
 #[derive(Args)]
@@ -31,39 +30,54 @@ Exit status:
   2  trouble: no salvage helps, or the directory is in use, or no data directory"
 )]
 pub(in crate::cli) struct Arguments {
-    /// The data directory
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Does it
     #[arg(long)]
     yes: bool,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let opened = open(&arguments.dir, "journal salvage")?;
+    let opened = arguments.place.open("journal salvage")?;
     let storage = &opened.storage;
     let (from, set) = in_force(storage)?;
+    let read = journal::read(storage, from, set, &mut |_| Ok(()), &mut |_, _| {});
+    if let (Err(ReadError::Damaged { position, .. }), Some(_)) = (&read, set) {
+        needed(seen_by(storage, from)?, *position)?;
+    }
     if !arguments.yes {
-        return would(storage, from, set);
+        return would(read);
     }
     let salvaged = journal::salvage(storage, from, set)?;
     print(&done(&salvaged, from)?)?;
-    let bar = Bar::new();
-    let mut progress = |progress| bar.tell(progress);
     // Whether it is of use: what was kept can still contradict itself.
-    examine(storage, Wanted::All, &created, &mut progress)?;
+    opened.examine(Wanted::All)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What the journal has to be read from.
 fn in_force(storage: &dyn Storage) -> Result<(Position, Option<SetId>), RecoverError> {
-    let base = Files::list(storage)?.snapshots.last().copied();
+    let base = Files::list(storage)
+        .map_err(RecoverError::Io)?
+        .snapshots
+        .last()
+        .copied();
     let set = base.map(|base| set_of(storage, base)).transpose()?;
     Ok((base.unwrap_or(Position::START), set))
 }
 
-fn would(storage: &dyn Storage, from: Position, set: Option<SetId>) -> anyhow::Result<ExitCode> {
-    let text = match journal::read(storage, from, set, &mut |_| Ok(()), &mut |_, _| {}) {
+/// A snapshot is of no use without the part of the journal that was written while it was taken.
+fn needed(seen: Position, position: Position) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        position >= seen,
+        "the journal can be read up to position {position}, and the snapshot needs it up to {seen}: restore a backup; \
+         nothing was changed"
+    );
+    Ok(())
+}
+
+fn would(read: Result<Found, ReadError>) -> anyhow::Result<ExitCode> {
+    let text = match read {
         Ok(found) => match &found.ending {
             Ending::Torn(tear) => format!(
                 "{}: that would be cut off, as the next start does\n",

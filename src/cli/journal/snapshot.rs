@@ -1,7 +1,6 @@
 //! `journal snapshot`: a snapshot now, by the gateway that has the directory, or by this command where none has.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +8,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Bar, created, open};
+use super::{Bar, Opened, Place};
 use crate::cli::table::shown;
 use crate::cli::{json, print, remote, runtime};
 use crate::client::ClientError;
-use crate::clock;
 use crate::config;
 use crate::entitlement::Terms;
 use crate::gateway::Gateway;
@@ -23,7 +21,6 @@ use crate::proto::SnapshotResponse;
 use crate::recovery::recover;
 use crate::snapshot::Taken;
 use crate::subscription::{Plan, Standing};
-use crate::time::Zone;
 
 /// How long a snapshot may take.
 const DEADLINE: Duration = Duration::from_hours(1);
@@ -45,17 +42,17 @@ Exit status:
   2  trouble: it could not be written, or the directory is damaged, or no data directory"
 )]
 pub(in crate::cli) struct Arguments {
-    /// The data directory
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Prints the response as one line of JSON, by the proto's field names
     #[arg(long)]
     json: bool,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let taken = match open(&arguments.dir, "journal snapshot") {
-        Ok(_opened) => here(&arguments.dir)?,
+    let place = &arguments.place;
+    let taken = match place.lock("journal snapshot") {
+        Ok(lock) => here(&place.opened(lock)?)?,
         Err(error) => match error.serving() {
             Some(address) => there(address)?,
             None => return Err(error.into()),
@@ -89,25 +86,25 @@ fn there(address: &str) -> anyhow::Result<SnapshotResponse> {
 }
 
 /// By this command. No id is hashed and nothing decided for it, so that keys and terms do not matter.
-fn here(dir: &Path) -> anyhow::Result<SnapshotResponse> {
+fn here(opened: &Opened) -> anyhow::Result<SnapshotResponse> {
     let bar = Bar::new();
-    let storage = Arc::new(Directory::new(dir));
+    let storage = Arc::new(Directory::new(&opened.dir));
+    let created = |id| opened.created(id);
     let recovered = recover(storage, Options::default(), &created, &mut |progress| {
         bar.tell(progress);
     })?;
     drop(bar);
-    let apps: Vec<_> = recovered.facts.keys().copied().collect();
     let loaded = config::builtin();
     let terms = Terms {
         catalog: Arc::new(loaded.catalog),
         policy: Arc::new(loaded.policy),
-        zone: Zone::default(),
+        zone: opened.zone,
     };
     let first = terms.catalog.edition(terms.catalog.first_edition());
     let plan = Plan::of(&first.name);
     let gateway = Gateway::durable(terms, IdKey::random(), recovered);
-    for app in apps {
-        gateway.create_app(app, plan.clone(), Standing::GOOD, clock::now())?;
+    for app in &opened.apps {
+        gateway.create_app(app.id, plan.clone(), Standing::GOOD, app.created_at)?;
     }
     let log = Arc::clone(gateway.log().context("the gateway has a journal")?);
     let scribe = Scribe::start(&log).context("cannot start a thread")?;

@@ -1,19 +1,18 @@
 //! `journal stats`: what is in a data directory, counted.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Bar, Opened, created, ending, files, open};
+use super::{Opened, Place, ending, files};
 use crate::cli::app::app_id;
 use crate::cli::print;
 use crate::cli::table::{finished, shown, table, together};
 use crate::id::SdkAppId;
 use crate::journal::{self, Position};
-use crate::recovery::{Examined, Wanted, examine};
+use crate::recovery::{Examined, Wanted};
 use crate::usage::told;
 
 /// Counts what is in a data directory
@@ -32,9 +31,8 @@ Exit status:
   2  trouble: the directory is damaged, in use, or no data directory"
 )]
 pub(in crate::cli) struct Arguments {
-    /// The data directory
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// One app (SDKAppID)
     #[arg(long, value_name = "APP", value_parser = app_id)]
     app: Option<u32>,
@@ -76,7 +74,7 @@ struct OfDay {
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let opened = open(&arguments.dir, "journal stats")?;
+    let opened = arguments.place.open("journal stats")?;
     let app = arguments.app.map(SdkAppId::new).transpose()?;
     let stats = stats(&opened, app)?;
     let text = if arguments.json {
@@ -90,11 +88,7 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn stats(opened: &Opened, app: Option<SdkAppId>) -> anyhow::Result<Stats> {
     let storage = &opened.storage;
-    let bar = Bar::new();
-    let wanted = app.map_or(Wanted::All, Wanted::App);
-    let mut progress = |progress| bar.tell(progress);
-    let examined = examine(storage, wanted, &created, &mut progress)?;
-    drop(bar);
+    let examined = opened.examine(app.map_or(Wanted::All, Wanted::App))?;
     let base = examined.snapshot.map_or(Position::START, |(base, _)| base);
     let (mut entries, mut changes) = (0, BTreeMap::new());
     let mut count = |entry: &journal::Entry<'_>| {

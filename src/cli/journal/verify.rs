@@ -1,17 +1,16 @@
 //! `journal verify`: whether a start would find everything in a directory whole, without starting or changing anything.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Bar, Opened, created, ending, open, sum};
+use super::{Opened, Place, ending, sum};
 use crate::cli::table::shown;
 use crate::cli::{TROUBLE, counted, print};
 use crate::journal::Ending;
-use crate::recovery::{RecoverError, Wanted, examine};
+use crate::recovery::{RecoverError, Wanted};
 use crate::usage::Facts;
 
 /// Checks whether everything in a data directory can be read
@@ -31,9 +30,8 @@ Exit status:
   2  it is damaged, in use, or no data directory"
 )]
 pub(in crate::cli) struct Arguments {
-    /// The data directory
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
@@ -67,13 +65,13 @@ struct Damaged {
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let opened = open(&arguments.dir, "journal verify")?;
+    let opened = arguments.place.open("journal verify")?;
     match report(&opened) {
         Ok(report) => {
             let text = if arguments.json {
                 serde_json::to_string(&report)? + "\n"
             } else {
-                format!("{}: {}", arguments.dir.display(), text(&report)?)
+                format!("{}: {}", arguments.place.dir.display(), text(&report)?)
             };
             print(&text)?;
             Ok(ExitCode::SUCCESS)
@@ -91,11 +89,8 @@ pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn report(opened: &Opened) -> Result<Report, RecoverError> {
-    let storage = &opened.storage;
-    let bar = Bar::new();
-    let mut progress = |progress| bar.tell(progress);
-    let examined = examine(storage, Wanted::All, &created, &mut progress)?;
-    let named = examined.names(storage, None, |_, _, _| Ok::<_, RecoverError>(()))?;
+    let examined = opened.examine(Wanted::All)?;
+    let named = examined.names(&opened.storage, None, |_, _, _| Ok::<_, RecoverError>(()))?;
     let all = sum(examined.facts.values().map(Facts::tally));
     let found = &examined.found;
     Ok(Report {

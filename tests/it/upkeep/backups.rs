@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use quotagate::client::Client;
+use quotagate::ledger::Ledger;
 use quotagate::proto::admit_request::Operation;
 use quotagate::proto::{AdmitRequest, RegisterUser};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-use super::{Kept, every, journal, names, only, path, run};
+use super::{Kept, every, in_ledger, journal, names, only, path, run};
 use crate::data_dir::contents;
 use crate::served::Served;
 use crate::support::{MORNING, at, register};
@@ -35,7 +34,7 @@ fn load(address: &str, acknowledged: &AtomicUsize, stop: &AtomicBool) {
         .enable_all()
         .build();
     runtime.expect("a runtime").block_on(async {
-        let builder = Client::builder(address).deadline(std::time::Duration::from_secs(60));
+        let builder = Client::builder(address).deadline(std::time::Duration::from_mins(1));
         let client = builder.connect().expect("an address");
         while !stop.load(Ordering::Relaxed) {
             let next = acknowledged.load(Ordering::Relaxed);
@@ -119,35 +118,44 @@ fn restored(backup: &Path) {
 }
 
 #[test]
-fn the_ledger_is_copied_with_what_is_not_in_its_file_yet() {
+fn the_ledger_is_copied_and_facts_that_it_does_not_know_are_refused() {
     let home = TempDir::new().expect("a directory");
     let (dir, to) = (home.path().join("data"), home.path().join("backup"));
     let kept = Kept::open(&dir);
     kept.allowed(1, &register("ann"), at(MORNING));
     kept.close();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
-    let open = |file: &Path| {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true);
-        let options = options.journal_mode(SqliteJournalMode::Wal);
-        runtime.block_on(options.connect()).expect("it opens")
-    };
-    let mut ledger = open(&dir.join("ledger.sqlite"));
-    let write = "CREATE TABLE apps (id INTEGER); INSERT INTO apps VALUES (7)";
-    runtime
-        .block_on(sqlx::raw_sql(write).execute(&mut ledger))
-        .expect("it is written");
+    in_ledger(&dir, &[7]);
     let (status, stdout, stderr) = run(&["backup", path(&dir), path(&to)], home.path());
     assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
-    let mut copy = open(&to.join("ledger.sqlite"));
-    let count = sqlx::query_scalar("SELECT id FROM apps").fetch_all(&mut copy);
-    let count: Vec<i64> = runtime.block_on(count).expect("it is read");
-    assert_eq!(count, [7]);
-    runtime.block_on(copy.close()).expect("it closes");
-    runtime.block_on(ledger.close()).expect("it closes");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let copied = runtime.expect("a runtime").block_on(async {
+        let ledger = Ledger::open(&to).await.expect("it opens");
+        let apps = ledger.apps().await.expect("it is whole");
+        ledger.close().await.expect("it closes");
+        apps
+    });
+    let ids: Vec<_> = copied.iter().map(|app| app.id.get()).collect();
+    assert_eq!(ids, [1, 2, 7]);
+    assert_eq!(names(&to, 1, &[]), ["ann"]);
+
+    fs::remove_file(dir.join("ledger.sqlite")).expect("it is there");
+    let again = home.path().join("again");
+    let (status, _, stderr) = run(&["backup", path(&dir), path(&again)], home.path());
+    assert_eq!(status, 2);
+    assert!(
+        stderr.contains("facts of app 1, which the ledger does not know"),
+        "{stderr}"
+    );
+    assert!(!again.exists());
+    let (status, text) = journal("verify", &dir, &[]);
+    assert_eq!(status, 2);
+    assert!(
+        text.contains("facts of app 1, which the ledger does not know"),
+        "{text}"
+    );
+    assert!(!dir.join("ledger.sqlite").exists(), "none is begun");
 }
 
 #[test]

@@ -46,16 +46,19 @@ fn a_whole_directory_is_fine() {
     let (_, text) = journal("verify", &dir, &["--json"]);
     insta::assert_snapshot!(text, @r#"{"fine":true,"apps":2,"users":3,"groups":1,"memberships":1,"friend_entries":0,"unnamed":0,"snapshot_bytes":662,"entries":2,"segments":1,"position":214,"ending":"closed in good order","torn_bytes":0}"#);
     let (_, text) = journal("stats", &dir, &["--app", "1"]);
+    // How long SQLite's file is is its own affair.
+    let lines = text.lines().filter(|line| !line.contains("ledger.sqlite"));
+    let text = lines.collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(text, @r"
-    ┌───────────────────────────────────────┐
-    │ file                            bytes │
-    ╞═══════════════════════════════════════╡
-    │ format                             17 │
-    │ id_key                             33 │
-    │ journal-0000000000000069.qgj      245 │
-    │ names-0000000000000069.qgn        184 │
-    │ snapshot-0000000000000069.qgs     662 │
-    └───────────────────────────────────────┘
+    ┌────────────────────────────────────────┐
+    │ file                             bytes │
+    ╞════════════════════════════════════════╡
+    │ format                              17 │
+    │ id_key                              33 │
+    │ journal-0000000000000069.qgj       245 │
+    │ names-0000000000000069.qgn         184 │
+    │ snapshot-0000000000000069.qgs      662 │
+    └────────────────────────────────────────┘
     
     ┌──────────────────────────────────────────────────────────┐
     │ app   users   groups   memberships   friend-list entries │
@@ -80,9 +83,9 @@ fn a_whole_directory_is_fine() {
     positions 0000000000000069 to 00000000000000d6, 2 entries; the journal is closed in good order
     ");
     let (_, text) = journal("stats", &dir, &["--json"]);
-    let stats: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(stats["apps"][1]["users"], 1);
-    assert_eq!(stats["changes"]["user added"], 1);
+    let counted: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(counted["apps"][1]["users"], 1);
+    assert_eq!(counted["changes"]["user added"], 1);
     let (status, text) = journal("salvage", &dir, &["--yes"]);
     assert_eq!(
         (status, text.as_str()),
@@ -100,9 +103,9 @@ fn a_snapshot_of_a_directory_that_nobody_has_is_taken_here() {
     assert!(text.starts_with("a snapshot of "), "{text}");
     assert_ne!(only(&dir, ".qgs"), before);
     let (_, text) = journal("stats", &dir, &["--json"]);
-    let stats: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let counted: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(
-        (&stats["entries"], &stats["apps"][0]["groups"]),
+        (&counted["entries"], &counted["apps"][0]["groups"]),
         (&0.into(), &1.into())
     );
     assert_eq!(names(&dir, 1, &[]), ["ann", "bob"]);

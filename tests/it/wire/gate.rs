@@ -10,14 +10,15 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
 use quotagate::clock;
 use quotagate::config::Settings;
+use quotagate::control::{ControlPlane, Wanted};
 use quotagate::gateway::Gateway;
 use quotagate::id::IdKey;
+use quotagate::ledger::Ledger;
 use quotagate::proto::admission_service_client::AdmissionServiceClient;
 use quotagate::proto::control_service_client::ControlServiceClient;
 use quotagate::proto::{self, admit_request, operation};
 use quotagate::reload::Reloader;
 use quotagate::server::{Drained, Server};
-use quotagate::subscription::{Plan, Standing};
 use quotagate::usage::AppUsage;
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
@@ -80,21 +81,22 @@ impl Gate {
         edit(&mut setup);
         let key = IdKey::new(*b"a key for tests.");
         let gateway = Arc::new(Gateway::new(terms(setup.limits), key));
-        gateway
-            .create_app(
-                app(1),
-                Plan::of(setup.edition),
-                Standing::GOOD,
-                clock::now(),
-            )
-            .expect("a new app");
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
-        let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), setup.dir));
-        let server = Server::start(setup.settings, Arc::clone(&gateway), reloader);
+        let plane = runtime.block_on(async {
+            let ledger = Ledger::in_memory().await.expect("memory");
+            let wanted = Wanted {
+                file: "the test",
+                apps: &[(app(1), Some(setup.edition.into()))],
+            };
+            ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock::now()).await
+        });
+        let plane = Arc::new(plane.expect("a new app"));
+        let reloader = Arc::new(Reloader::new(Arc::clone(&plane), setup.dir));
+        let server = Server::start(setup.settings, plane, reloader);
         let server = runtime.block_on(server).expect("a free port");
         Self {
             gateway,
