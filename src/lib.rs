@@ -70,6 +70,9 @@ pub mod data_dir;
 #[cfg(feature = "server")]
 pub mod ledger;
 
+#[cfg(feature = "server")]
+pub mod backup;
+
 // The application.
 
 #[cfg(feature = "server")]

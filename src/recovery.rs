@@ -3,6 +3,8 @@
 //! Invariant: what comes back is what was journaled, or the start is refused and no file is changed. Absent on purpose: which
 //! apps there are; the ledger says.
 
+mod names;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::io;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::id::SdkAppId;
 use crate::journal::{self, Ending, Entry, Found, Log, Options, Position, ReadError, Storage};
-use crate::snapshot::{Files, SnapshotError, forget_others, load};
+use crate::snapshot::{Files, NamesReader, SnapshotError, forget_others, load};
 use crate::time::Day;
 use crate::usage::{Facts, Restoring, Totals};
 
@@ -25,6 +27,26 @@ pub struct Recovered {
     /// Where the journal goes on from the snapshot in force, and how long that is.
     pub(crate) snapshot: Option<(Position, u64)>,
     summary: Summary,
+}
+
+/// What a directory holds, read and put together as a start would, with nothing changed.
+pub struct Examined {
+    pub(crate) facts: HashMap<SdkAppId, Facts>,
+    totals: Totals,
+    /// How the journal was read.
+    pub(crate) found: Found,
+    /// Where the journal goes on from the snapshot in force, and how long that is.
+    pub(crate) snapshot: Option<(Position, u64)>,
+    pub(crate) summary: Summary,
+}
+
+/// What is to be put together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// Every app.
+    All,
+    /// One app; the others are read and left.
+    App(SdkAppId),
 }
 
 /// What recovery came to, for people.
@@ -94,14 +116,41 @@ pub fn recover(
     created: &dyn Fn(SdkAppId) -> Option<Day>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, RecoverError> {
+    let examined = examine(&*storage, Wanted::All, created, progress)?;
+    let log = Arc::new(Log::open(Arc::clone(&storage), &examined.found, options)?);
+    // What an end between two steps of a snapshot has left.
+    let base = examined.snapshot.map(|(base, _)| base);
+    forget_others(&*storage, base).map_err(RecoverError::Io)?;
+    Ok(Recovered {
+        storage,
+        log,
+        facts: examined.facts,
+        totals: examined.totals,
+        snapshot: examined.snapshot,
+        summary: examined.summary,
+    })
+}
+
+/// Reads a directory as a start would, and changes nothing.
+pub fn examine(
+    storage: &dyn Storage,
+    wanted: Wanted,
+    created: &dyn Fn(SdkAppId) -> Option<Day>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Examined, RecoverError> {
     let watch = Stopwatch::start();
-    let files = Files::list(&*storage).map_err(RecoverError::Io)?;
+    let only = match wanted {
+        Wanted::All => None,
+        Wanted::App(app) => Some(app),
+    };
+    let files = Files::list(storage).map_err(RecoverError::Io)?;
     let base = files.snapshots.last().copied();
     let (mut restoring, set, seen) = match base {
         Some(base) => {
-            let loaded = load(&*storage, base, &mut |read, all| {
+            let loaded = load(storage, base, only, &mut |read, all| {
                 progress(Progress::Snapshot(read, all));
             })?;
+            NamesReader::open(storage, base, loaded.set)?;
             (loaded.apps, Some(loaded.set), loaded.seen)
         }
         None => (HashMap::new(), None, Position::START),
@@ -110,11 +159,15 @@ pub fn recover(
         return Err(RecoverError::UnknownApp(*id));
     }
     let mut unknown = None;
+    let mut visit = |entry: &Entry<'_>| match only {
+        Some(app) if app != entry.app => Ok(()),
+        _ => apply(&mut restoring, entry, created, &mut unknown),
+    };
     let found = journal::read(
-        &*storage,
+        storage,
         base.unwrap_or(Position::START),
         set,
-        &mut |entry| apply(&mut restoring, entry, created, &mut unknown),
+        &mut visit,
         &mut |read, all| progress(Progress::Journal(read, all)),
     );
     let found = found.map_err(|error| match unknown {
@@ -134,14 +187,10 @@ pub fn recover(
         ending: found.ending.clone(),
         took: watch.elapsed(),
     };
-    let log = Arc::new(Log::open(Arc::clone(&storage), &found, options)?);
-    // What an end between two steps of a snapshot has left.
-    forget_others(&*storage, base).map_err(RecoverError::Io)?;
-    Ok(Recovered {
-        storage,
-        log,
+    Ok(Examined {
         facts,
         totals,
+        found,
         snapshot: base.map(|base| (base, files.bytes)),
         summary,
     })

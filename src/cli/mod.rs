@@ -6,8 +6,10 @@
 mod admit;
 mod app;
 mod audit;
+mod backup;
 mod config_check;
 mod demo;
+mod journal;
 mod json;
 mod load;
 mod overrides;
@@ -52,6 +54,7 @@ Examples:
   quotagate admit register_user --app 1400000001 --user alice
   quotagate usage 1400000001
   quotagate config check
+  quotagate backup data /backups/monday
   quotagate replay tests/data/nashville.ndjson.gz --edition pro
   quotagate simulate tests/data/scenario-2.ndjson
 
@@ -80,6 +83,10 @@ enum Command {
     Admit(admit::Arguments),
     Usage(usage::Arguments),
     Reload(reload::Arguments),
+    /// Looks after a data directory
+    #[command(subcommand, arg_required_else_help = true)]
+    Journal(journal::Command),
+    Backup(backup::Arguments),
     Replay(replay::Arguments),
     Simulate(simulate::Arguments),
     Load(load::Arguments),
@@ -111,6 +118,8 @@ pub fn run() -> ExitCode {
         Command::Admit(arguments) => admit::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
+        Command::Journal(command) => journal::run(&command),
+        Command::Backup(arguments) => backup::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
     };
     done.unwrap_or_else(|error| {

@@ -31,7 +31,7 @@ use crate::server::{Drained, Keeper, Server};
 use crate::time::Day;
 
 /// The gateway file that is taken when none is named and there is one.
-const USUAL_CONFIG: &str = "config/gateway.toml";
+pub(super) const USUAL_CONFIG: &str = "config/gateway.toml";
 
 /// Serves admissions by gRPC
 #[derive(Args)]

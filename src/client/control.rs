@@ -8,7 +8,7 @@ use super::error::ClientError;
 use crate::proto::{
     App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
     ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
-    SetOverrideRequest,
+    SetOverrideRequest, SnapshotRequest, SnapshotResponse,
 };
 
 impl Client {
@@ -92,6 +92,14 @@ impl Client {
     pub async fn reload(&self) -> Result<ReloadResponse, ClientError> {
         self.control(ReloadRequest {}, |mut service, request| async move {
             service.reload(request).await
+        })
+        .await
+    }
+
+    /// Takes a snapshot of the facts now. It takes as long as writing them does.
+    pub async fn snapshot(&self) -> Result<SnapshotResponse, ClientError> {
+        self.control(SnapshotRequest {}, |mut service, request| async move {
+            service.snapshot(request).await
         })
         .await
     }

@@ -93,6 +93,14 @@ pub enum DataDirError {
 }
 
 impl DataDirError {
+    /// Where a gateway serves that has the directory, if that is why.
+    pub fn serving(&self) -> Option<&str> {
+        match self {
+            Self::InUse { holder, .. } => Some(holder.split_once(" serving on ")?.1),
+            _ => None,
+        }
+    }
+
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io { what, path, error }

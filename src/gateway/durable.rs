@@ -16,7 +16,7 @@ use crate::entitlement::Terms;
 use crate::id::{IdKey, SdkAppId};
 use crate::journal::{Change, Log, Position, State, Storage, Unavailable};
 use crate::recovery::Recovered;
-use crate::snapshot::{self, Taken};
+use crate::snapshot::{self, Journal, Since, Taken};
 use crate::time::{Day, Timestamp};
 use crate::usage::{Facts, Reuse};
 
@@ -159,7 +159,8 @@ impl Gateway {
     pub fn take_snapshot(&self) -> io::Result<Option<Taken>> {
         self.with_files(|durable, in_force| {
             let base = durable.log.rotate()?;
-            self.snapshot_from(durable, in_force, base).map(Some)
+            self.snapshot_from(durable, in_force, base, Journal::Whole)
+                .map(Some)
         })
     }
 
@@ -169,7 +170,7 @@ impl Gateway {
         self.with_files(|durable, in_force| {
             if durable.log.state() == State::Failed {
                 let base = durable.log.refound()?;
-                let taken = self.snapshot_from(durable, in_force, base)?;
+                let taken = self.snapshot_from(durable, in_force, base, Journal::Failed)?;
                 durable.log.refounded().map_err(io::Error::other)?;
                 return Ok(Some(taken));
             }
@@ -178,7 +179,8 @@ impl Gateway {
                 return Ok(None);
             }
             let base = durable.log.rotate()?;
-            self.snapshot_from(durable, in_force, base).map(Some)
+            self.snapshot_from(durable, in_force, base, Journal::Whole)
+                .map(Some)
         })
     }
 
@@ -209,11 +211,14 @@ impl Gateway {
         durable: &Durable,
         in_force: &mut InForce,
         base: Position,
+        journal: Journal,
     ) -> io::Result<Taken> {
         let mut apps = self.apps.all();
-        // The same state always gives the same files.
-        apps.sort_unstable_by_key(|(id, _)| *id);
-        let taken = snapshot::take(&*durable.storage, &durable.log, &apps, base)?;
+        let since = Since {
+            base: in_force.base,
+            journal,
+        };
+        let taken = snapshot::take(&*durable.storage, &durable.log, &mut apps, since, base)?;
         *in_force = InForce {
             base,
             bytes: taken.bytes,

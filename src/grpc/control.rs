@@ -1,4 +1,4 @@
-//! ControlService: apps, their editions and overrides, reloading, the audit trail.
+//! ControlService: apps, their editions and overrides, reloading, snapshots, the audit trail.
 //!
 //! Invariant: what is answered is on the disk and in force; a call that has begun is finished, also when its caller goes away.
 //! Absent on purpose: who may call; the service listens where operators are.
@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 use super::fault::Fault;
@@ -20,7 +21,7 @@ use crate::proto::control_service_server::ControlService;
 use crate::proto::{
     App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
     ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
-    SetOverrideRequest,
+    SetOverrideRequest, SnapshotRequest, SnapshotResponse,
 };
 use crate::reload::Reloader;
 use crate::time::Timestamp;
@@ -35,12 +36,18 @@ const PAGE: u32 = 100;
 pub struct Control {
     plane: Arc<ControlPlane>,
     reloader: Arc<Reloader>,
+    /// Held while a snapshot is taken: at most one call has a thread for it, the others can be given up.
+    snapshotting: Arc<Mutex<()>>,
 }
 
 impl Control {
     /// The service over the operators' side of a gateway and the reloader of its files.
     pub fn new(plane: Arc<ControlPlane>, reloader: Arc<Reloader>) -> Self {
-        Self { plane, reloader }
+        Self {
+            plane,
+            reloader,
+            snapshotting: Arc::default(),
+        }
     }
 
     fn app(&self, id: SdkAppId) -> Result<Response<App>, Status> {
@@ -202,6 +209,35 @@ impl ControlService for Control {
         let catalog = &self.plane.gateway().terms().catalog;
         let revision = done.map_err(|error| operator::not_reloaded(&error, catalog))?;
         Ok(Response::new(ReloadResponse { revision }))
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<SnapshotRequest>,
+    ) -> Result<Response<SnapshotResponse>, Status> {
+        let gateway = Arc::clone(self.plane.gateway());
+        // One at a time: each has a thread to itself.
+        let alone = Arc::clone(&self.snapshotting).lock_owned().await;
+        let taken = tokio::task::spawn_blocking(move || {
+            let _alone = alone;
+            gateway.take_snapshot()
+        });
+        let taken = taken.await;
+        let taken = taken.map_err(|_| Status::internal("the snapshot broke off"))?;
+        let taken = taken
+            .map_err(|error| Status::unavailable(format!("no snapshot could be taken: {error}")))?;
+        let taken = taken.ok_or_else(|| {
+            let message =
+                "the gateway holds everything in memory: there is nothing to take a snapshot into";
+            Status::failed_precondition(message)
+        })?;
+        tracing::info!(bytes = taken.bytes, "snapshot taken as asked for");
+        Ok(Response::new(SnapshotResponse {
+            base: taken.base.get(),
+            bytes: taken.bytes,
+            took: Some(convert::duration(taken.took)),
+            longest_hold: Some(convert::duration(taken.longest_hold)),
+        }))
     }
 }
 

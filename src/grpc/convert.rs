@@ -3,6 +3,8 @@
 //! Invariant: every case of the domain has one on the wire; a new one does not compile until it has. Absent on purpose: the other
 //! way, which is for `request`.
 
+use std::time::Duration;
+
 use crate::admission::{Denial, Explanation, Reached, Remedy, Subject};
 use crate::catalog::{LimitName, Reason};
 use crate::entitlement::{Enforcement, Entitlements, Limit, Source};
@@ -10,6 +12,11 @@ use crate::proto;
 use crate::subscription::AppState;
 use crate::time::Timestamp;
 use crate::usage::{AppUsage, GroupUsage, UserUsage};
+
+/// A span of time. None of ours is beyond what the message holds.
+pub(super) fn duration(span: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(span).unwrap_or_default()
+}
 
 pub(super) fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let ms = at.as_unix_ms();

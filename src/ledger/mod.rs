@@ -1,17 +1,20 @@
 //! The ledger: accounts, apps, what operators have set for them, and the audit trail, in SQLite.
 //!
-//! `apps` are its rows, `audit` the trail, `sum` their checksums, `version` a look at a file before SQLite has it. Invariant: a
+//! `apps` are its rows, `audit` the trail, `sum` their checksums, `version` a look at a file before SQLite has it,
+//! `copy` for backups. Invariant: a
 //! change and its entry in the trail are one transaction, on the disk before [`Ledger::write`] comes back; one connection writes.
 //! Absent on purpose: what may be changed, which is for `control`; facts, which the journal keeps.
 
 mod apps;
 mod audit;
+mod copy;
 mod fault;
 mod sum;
 mod version;
 
 pub use apps::{Change, StoredApp};
 pub use audit::{Audited, Caller, Entry, Page};
+pub use copy::copy;
 pub use fault::LedgerError;
 
 use std::path::{Path, PathBuf};

@@ -13,12 +13,12 @@ const SNAPSHOT: (&str, &str) = ("snapshot-", ".qgs");
 const NAMES: (&str, &str) = ("names-", ".qgn");
 
 /// The name of the snapshot that the journal goes on from at a position.
-pub(super) fn snapshot(base: Position) -> String {
+pub(crate) fn snapshot(base: Position) -> String {
     format!("{}{base}{}", SNAPSHOT.0, SNAPSHOT.1)
 }
 
 /// The name of its names file.
-pub(super) fn names(base: Position) -> String {
+pub(crate) fn names(base: Position) -> String {
     format!("{}{base}{}", NAMES.0, NAMES.1)
 }
 

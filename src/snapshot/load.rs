@@ -27,17 +27,15 @@ pub(crate) struct Loaded {
     pub(crate) seen: Position,
 }
 
-/// Reads the snapshot that the journal goes on from at `base`. `progress` is told how many bytes have been read of how many.
+/// Reads the snapshot that the journal goes on from at `base`; the facts of `only` one app, if it is named. `progress` is told how
+/// many bytes have been read of how many.
 pub(crate) fn load(
     storage: &dyn Storage,
     base: Position,
+    only: Option<SdkAppId>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Loaded, SnapshotError> {
-    let name = files::snapshot(base);
-    let mut reader = Reader::open(storage, &name, MAGIC)?;
-    if reader.base != base {
-        return Err(reader.damaged(24, "its name is that of another snapshot"));
-    }
+    let mut reader = open(storage, base)?;
     let mut apps: HashMap<SdkAppId, Restoring> = HashMap::new();
     let (bytes, mut seen) = (reader.bytes, base);
     loop {
@@ -47,6 +45,9 @@ pub(crate) fn load(
             break;
         };
         seen = seen.max(tag.position);
+        if only.is_some_and(|only| only.get() != tag.app) {
+            continue;
+        }
         if let Err(malformed) = take_in(&mut apps, tag, body) {
             return Err(reader.damaged(offset, &malformed.to_string()));
         }
@@ -56,6 +57,29 @@ pub(crate) fn load(
         apps,
         seen,
     })
+}
+
+/// Which data set the snapshot of that position belongs to.
+pub(crate) fn set_of(storage: &dyn Storage, base: Position) -> Result<SetId, SnapshotError> {
+    Ok(open(storage, base)?.set)
+}
+
+/// Up to where a snapshot needs the journal: where that was when its last part was taken. Reads all of it.
+pub(crate) fn seen_by(storage: &dyn Storage, base: Position) -> Result<Position, SnapshotError> {
+    let mut reader = open(storage, base)?;
+    let mut seen = base;
+    while let Some((tag, _)) = reader.next()? {
+        seen = seen.max(tag.position);
+    }
+    Ok(seen)
+}
+
+fn open(storage: &dyn Storage, base: Position) -> Result<Reader, SnapshotError> {
+    let reader = Reader::open(storage, &files::snapshot(base), MAGIC)?;
+    if reader.base != base {
+        return Err(reader.damaged(24, "its name is that of another snapshot"));
+    }
+    Ok(reader)
 }
 
 fn take_in(

@@ -3,7 +3,7 @@
 //! A snapshot is taken while admissions go on, a few hundred users or groups under an app's lock at a time; each part says
 //! at which position of the journal it was taken, and restoring applies to it what came later.
 //! Invariants: a snapshot counts once it is whole, durable and named; what it replaces goes only then. One that is not
-//! finished has no effect. Absent on purpose: when to take one; see `gateway`.
+//! finished has no effect. One that is in force has its names file. Absent on purpose: when to take one; see `gateway`.
 //!
 //! # Files, version 1
 //!
@@ -31,17 +31,33 @@
 //! | 16 | 8 | the position at which it was taken |
 //! | 24 | 4 | the first slot in it |
 //! | 28 | 4 | 0 |
-//! | 32 | | body: of head, users and groups as in `usage/image.rs`; of the end the number of blocks before it, 8 bytes |
+//! | 32 | | body: of head, users and groups as in `usage/image.rs`; of names see below; of the end the number of blocks before it, 8 bytes |
 //!
-//! The blocks of an app follow each other, its head first.
+//! In a snapshot the blocks of an app follow each other, its head first.
+//!
+//! | byte | length | a name, in the body of names |
+//! |---|---|---|
+//! | 0 | 4 | the slot of the user or group |
+//! | 4 | 1 | bytes of its id, 1 to 128 |
+//! | 5 | | its id, UTF-8 |
+//!
+//! Names are ascending: by SDKAppID, users before groups, by slot, no slot twice; a block is of one app and of users or of
+//! groups, and some 64 KiB long. The position of such a block is the file's own. A names file has the name of each filled slot
+//! of its snapshot (that of a deleted user too, as long as its logins are kept) that was born before the position; those born
+//! later have theirs in the journal from there on. Only those born in a part of the journal that was lost in a failure have none.
 
+mod births;
 mod block;
 mod files;
 mod load;
+mod names;
 mod take;
 
+pub(crate) use births::{Births, Span};
+
 pub use block::SnapshotError;
-pub(crate) use files::{Files, forget_others};
-pub(crate) use load::load;
+pub(crate) use files::{Files, forget_others, names as names_file, snapshot as snapshot_file};
+pub(crate) use load::{load, seen_by, set_of};
+pub(crate) use names::{Names, NamesReader};
 pub use take::Taken;
-pub(crate) use take::take;
+pub(crate) use take::{Journal, Since, take};

@@ -19,6 +19,7 @@ use super::edges::{EDGES_MAX, Edges};
 use super::facts::Facts;
 use super::pool::Pool;
 use super::record::Life;
+use super::told::Bearer;
 use crate::admission::AppCounts;
 use crate::catalog::{GROUP_TYPES_MAX, GroupTypeId};
 use crate::metering::{DayUsage, Metering, MonthUsage};
@@ -30,6 +31,22 @@ pub(crate) const UNIT: u32 = 64;
 const SLOTS_MAX: u32 = 512;
 /// Bytes beyond which no other unit is taken under the same lock.
 const BYTES: usize = 64 << 10;
+
+/// A part of an image, as it was taken under one lock.
+#[derive(Default)]
+pub(crate) struct Image {
+    pub(crate) bytes: Vec<u8>,
+    /// Of each slot in it, whether there is somebody: a user, the logins of a deleted one, a group.
+    pub(crate) filled: Vec<bool>,
+}
+
+impl Image {
+    /// Empties it; its room is used again.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.filled.clear();
+    }
+}
 
 impl Facts {
     /// A snapshot of the app begins: appends its head.
@@ -73,7 +90,7 @@ impl Facts {
     }
 
     /// Appends users from a slot on, the first of a unit; the slot where to go on, or nothing at the end.
-    pub(crate) fn put_users(&self, from: u32, out: &mut Vec<u8>) -> Option<u32> {
+    pub(crate) fn put_users(&self, from: u32, out: &mut Image) -> Option<u32> {
         put_slots(&self.users, from, out, |slot, out| {
             let user = self.users.get(slot);
             match user.life {
@@ -91,15 +108,16 @@ impl Facts {
                     out.extend(user.logins.to_bytes());
                 }
             }
+            user.life != Life::Gone
         })
     }
 
     /// Appends groups, likewise.
-    pub(crate) fn put_groups(&self, from: u32, out: &mut Vec<u8>) -> Option<u32> {
+    pub(crate) fn put_groups(&self, from: u32, out: &mut Image) -> Option<u32> {
         put_slots(&self.groups, from, out, |slot, out| {
             if self.groups.is_dead(slot) {
                 out.push(0);
-                return;
+                return false;
             }
             let group = self.groups.get(slot);
             out.push(if group.owner.is_some() { 2 } else { 1 });
@@ -108,7 +126,21 @@ impl Facts {
             if let Some(owner) = group.owner {
                 out.extend(key(owner));
             }
+            true
         })
+    }
+
+    /// Whether a user or group that exists has that slot.
+    pub(crate) fn has(&self, bearer: Bearer, slot: u32) -> bool {
+        match bearer {
+            Bearer::User => {
+                let is_live = |slot| self.users.get(slot).life == Life::Live;
+                slot < self.users.len() && is_live(Slot::from_number(slot))
+            }
+            Bearer::Group => {
+                slot < self.groups.len() && !self.groups.is_dead(Slot::from_number(slot))
+            }
+        }
     }
 }
 
@@ -124,14 +156,17 @@ fn month(month: Month) -> [u8; 2] {
 fn put_slots<T>(
     arena: &Arena<T>,
     from: u32,
-    out: &mut Vec<u8>,
-    put: impl Fn(Slot<T>, &mut Vec<u8>),
+    out: &mut Image,
+    put: impl Fn(Slot<T>, &mut Vec<u8>) -> bool,
 ) -> Option<u32> {
-    let (end, bytes) = (arena.len(), out.len() + BYTES);
+    let (end, bytes) = (arena.len(), out.bytes.len() + BYTES);
     let mut next = from;
-    while next < end && next - from < SLOTS_MAX && out.len() < bytes {
+    while next < end && next - from < SLOTS_MAX && out.bytes.len() < bytes {
         let stop = next.saturating_add(UNIT).min(end);
-        (next..stop).for_each(|number| put(Slot::from_number(number), out));
+        for number in next..stop {
+            let is_filled = put(Slot::from_number(number), &mut out.bytes);
+            out.filled.push(is_filled);
+        }
         next = stop;
     }
     (next < end).then_some(next)

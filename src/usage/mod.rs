@@ -3,7 +3,8 @@
 //! `apps` finds an app without a lock and holds its limits and facts; `facts` are the facts and their elementary changes.
 //! `locate` finds the records of an operation, `decide` makes changes of it, with `lists` and `budget` for what has room;
 //! `undo` takes a batch back, `sweep` makes slots of the dead free again, `report` tells those who ask.
-//! `change` is what a journal keeps of it all, `image` what a snapshot holds; `restore` makes facts of both again.
+//! `change` is what a journal keeps of it all, `image` what a snapshot holds; `restore` makes facts of both again, `told` is for
+//! those who only want to know.
 //! Users and groups are a `record` each in an `arena`, found by an `index`; a user's `edges` stand in the app's `pool`.
 //! Invariant: every count is the size of a set of facts. Live facts are never evicted.
 //! Absent on purpose: ids as text, rules of the domain, the clock.
@@ -24,6 +25,7 @@ mod record;
 mod report;
 mod restore;
 mod sweep;
+mod told;
 mod undo;
 
 pub use apps::Control;
@@ -31,10 +33,13 @@ pub(crate) use apps::{App, Apps};
 pub use budget::Totals;
 pub(crate) use decide::Context;
 pub(crate) use facts::{Facts, Reuse};
+pub(crate) use image::Image;
 use locate::LOOKS_AHEAD;
 pub(crate) use locate::{Claim, Prepared};
+pub(crate) use report::Tally;
 pub use report::{AppUsage, GroupUsage, UserUsage};
 pub(crate) use restore::{Malformed, Restoring};
+pub(crate) use told::{Bearer, told};
 
 use crate::admission::{Decision, Mode};
 use crate::entitlement::Entries;

@@ -53,7 +53,31 @@ pub struct GroupUsage {
     pub members: u64,
 }
 
+/// What an app has, without the terms that it is under.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Tally {
+    pub(crate) users: u64,
+    pub(crate) groups: u64,
+    pub(crate) memberships: u64,
+    pub(crate) friend_entries: u64,
+}
+
 impl Facts {
+    /// What the app has, counted.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally {
+            users: self.counts.users,
+            groups: self.counts.groups,
+            memberships: self.counts.memberships,
+            friend_entries: self.counts.friend_entries,
+        }
+    }
+
+    /// The last days with an operation, in order.
+    pub(crate) fn days(&self) -> impl ExactSizeIterator<Item = &DayUsage> {
+        self.metering.days()
+    }
+
     /// What the app has.
     pub(crate) fn app_usage(&self, entitlements: &Entitlements) -> AppUsage {
         let (counts, metering) = (&self.counts, &self.metering);

@@ -30,4 +30,5 @@ mod served;
 mod structure;
 mod support;
 mod traces;
+mod upkeep;
 mod wire;

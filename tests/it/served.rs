@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// `quotagate serve` on a free port and a socket in a directory of its own; it ends when this is dropped.
-struct Served {
+pub struct Served {
     process: Child,
     address: String,
     dir: TempDir,
@@ -24,12 +24,12 @@ struct Served {
 
 impl Served {
     /// With what is built in.
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(TempDir::new().expect("a temporary directory"), &[])
     }
 
     /// In a directory, with arguments besides the addresses.
-    fn start_with(dir: TempDir, arguments: &[&str]) -> Self {
+    pub fn start_with(dir: TempDir, arguments: &[&str]) -> Self {
         let mut process = Command::new(cargo_bin!())
             .current_dir(dir.path())
             .args(["serve", "--listen", "127.0.0.1:0", "--uds", "gate.sock"])
@@ -56,7 +56,7 @@ impl Served {
     }
 
     /// Tells it to stop, waits until it has, and gives its directory back.
-    fn stop(mut self) -> TempDir {
+    pub fn stop(mut self) -> TempDir {
         let id = i32::try_from(self.process.id())
             .ok()
             .and_then(Pid::from_raw);
@@ -67,6 +67,16 @@ impl Served {
             &mut self.dir,
             TempDir::new().expect("a temporary directory"),
         )
+    }
+
+    /// Where it serves.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What it runs in.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// The address of its Unix socket.
@@ -80,7 +90,7 @@ impl Served {
     }
 
     /// Runs a command that must be done or allowed; its stdout.
-    fn done(&self, arguments: &[&str]) -> String {
+    pub fn done(&self, arguments: &[&str]) -> String {
         let (status, stdout, stderr) = self.run(arguments);
         assert_eq!((status, stderr.as_str()), (0, ""), "{arguments:?}");
         stdout

@@ -5,6 +5,7 @@ use crate::admission::AppCounts;
 use crate::catalog::GroupTypeId;
 use crate::id::Named;
 use crate::metering::Metering;
+use crate::usage::image::Image;
 use crate::usage::locate::Found;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -221,13 +222,13 @@ impl Story {
             });
             return;
         };
-        let mut part = Vec::new();
+        let mut part = Image::default();
         if let Some(from) = snapshot.next_user {
             snapshot.next_user = self.facts.put_users(from, &mut part);
-            snapshot.users.push((position, from, part));
+            snapshot.users.push((position, from, part.bytes));
         } else if let Some(from) = snapshot.next_group {
             snapshot.next_group = self.facts.put_groups(from, &mut part);
-            snapshot.groups.push((position, from, part));
+            snapshot.groups.push((position, from, part.bytes));
         } else {
             self.facts.end_snapshot();
             self.whole = Some(snapshot);
@@ -289,9 +290,10 @@ fn any_bytes_are_refused_or_restored_without_a_panic() {
     (0..300).for_each(|_| life.hold());
     let mut head = Vec::new();
     life.facts.begin_snapshot(&mut head);
-    let (mut users, mut groups) = (Vec::new(), Vec::new());
+    let (mut users, mut groups) = (Image::default(), Image::default());
     life.facts.put_users(0, &mut users);
     life.facts.put_groups(0, &mut groups);
+    let (users, groups) = (users.bytes, groups.bytes);
     let (mut refused, entries) = (0, life.journal.len());
     for _ in 0..4_000 {
         let [mut head, mut users, mut groups] = [head.clone(), users.clone(), groups.clone()];

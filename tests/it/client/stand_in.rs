@@ -15,7 +15,7 @@ use quotagate::proto::{
     BatchError, CreateAppRequest, FieldViolation, GetAppRequest, GetUsageRequest, GetUsageResponse,
     ListAppsRequest, ListAppsResponse, ListAuditRequest, ListAuditResponse, Login, Outcome, Reason,
     ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest, SetOverrideRequest,
-    admit_request, operation,
+    SnapshotRequest, SnapshotResponse, admit_request, operation,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{self, Runtime};
@@ -373,5 +373,12 @@ impl ControlService for Control {
         details.add_precondition_failure_violation("CONFIG", "b.toml:3:4", "is wrong too");
         let (code, message) = (Code::FailedPrecondition, "2 faults");
         Err(Status::with_error_details(code, message, details))
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<SnapshotRequest>,
+    ) -> Result<Response<SnapshotResponse>, Status> {
+        Ok(Response::new(SnapshotResponse::default()))
     }
 }
