@@ -15,6 +15,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::config_check::summary;
+use super::journal::Bar;
+use super::table::shown;
 use super::{TROUBLE, complain, counted, faults_in, print, runtime};
 use crate::clock;
 use crate::config::{self, Fault, Loaded, Settings, Storage};
@@ -247,7 +249,10 @@ fn recovered(
     };
     let directory = Arc::new(Directory::new(&storage.data_dir));
     let created = |app| created.get(&app).copied();
-    recover(directory, options, &created, &mut |_| {})
+    let bar = Bar::new();
+    recover(directory, options, &created, &mut |progress| {
+        bar.tell(progress)
+    })
 }
 
 fn greeting(
@@ -300,11 +305,11 @@ fn told_of_recovery(summary: &Summary) -> Option<String> {
         format!(
             "recovered {} with {} users and {} edges in {:.1?}: a snapshot of {} bytes, and {} entries after it",
             counted(summary.apps, "app", "apps"),
-            summary.users,
-            summary.edges,
+            shown(summary.users),
+            shown(summary.edges),
             summary.took,
-            summary.snapshot_bytes,
-            summary.entries
+            shown(summary.snapshot_bytes),
+            shown(summary.entries)
         )
     })
 }
