@@ -1,4 +1,4 @@
-//! The hot path, from a request to its answer; `apps` beside it says which apps there are.
+//! The hot path, from a request to its answer; and beside it, in `apps`, which apps there are and what they may do.
 //!
 //! Read `admit` from top to bottom: hash the ids, find the app, take its lock, load its limits, decide, let go.
 //! Invariant: what is decided stands in the facts, and in the journal where there is one, in the same order.
@@ -21,10 +21,10 @@ use crate::catalog::Reason;
 use crate::entitlement::{Entitlements, Terms};
 use crate::id::{GroupId, IdHasher, IdKey, SdkAppId, UserId};
 use crate::time::Timestamp;
-pub use crate::usage::Commit;
 use crate::usage::{
     AppUsage, Apps, Claim, Context, Facts, GroupUsage, Prepared, Totals, UserUsage,
 };
+pub use crate::usage::{Commit, Control};
 pub use apps::{AppError, Stranded};
 use durable::Durable;
 pub use durable::Snapshots;

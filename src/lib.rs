@@ -67,10 +67,16 @@ pub mod recovery;
 #[cfg(feature = "server")]
 pub mod data_dir;
 
+#[cfg(feature = "server")]
+pub mod ledger;
+
 // The application.
 
 #[cfg(feature = "server")]
 pub mod gateway;
+
+#[cfg(feature = "server")]
+pub mod control;
 
 // Edges: wires, files, streams, people.
 

@@ -4,13 +4,14 @@
 //! apps there are; the ledger says.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::id::SdkAppId;
-use crate::journal::{self, Ending, Entry, Log, Options, Position, ReadError, Storage};
+use crate::journal::{self, Ending, Entry, Found, Log, Options, Position, ReadError, Storage};
 use crate::snapshot::{Files, SnapshotError, forget_others, load};
 use crate::time::Day;
 use crate::usage::{Facts, Restoring, Totals};
@@ -61,12 +62,12 @@ pub enum Progress {
 pub enum RecoverError {
     /// The directory cannot be read.
     #[error("the data directory cannot be read: {0}: see to the disk, then start again")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The snapshot cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The journal cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Journal(#[from] ReadError),
     /// There are facts of an app that the ledger has not.
     #[error(
@@ -94,16 +95,16 @@ pub fn recover(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Recovered, RecoverError> {
     let watch = Stopwatch::start();
-    let files = Files::list(&*storage)?;
+    let files = Files::list(&*storage).map_err(RecoverError::Io)?;
     let base = files.snapshots.last().copied();
-    let (mut restoring, set) = match base {
+    let (mut restoring, set, seen) = match base {
         Some(base) => {
             let loaded = load(&*storage, base, &mut |read, all| {
                 progress(Progress::Snapshot(read, all));
             })?;
-            (loaded.apps, Some(loaded.set))
+            (loaded.apps, Some(loaded.set), loaded.seen)
         }
-        None => (HashMap::new(), None),
+        None => (HashMap::new(), None, Position::START),
     };
     if let Some(id) = restoring.keys().find(|id| created(**id).is_none()) {
         return Err(RecoverError::UnknownApp(*id));
@@ -120,6 +121,7 @@ pub fn recover(
         Some(id) => RecoverError::UnknownApp(id),
         None => error.into(),
     })?;
+    whole(&found, seen)?;
     let totals = Totals::default();
     let facts = finish(restoring, &totals, progress)?;
     let held = totals.held();
@@ -134,7 +136,7 @@ pub fn recover(
     };
     let log = Arc::new(Log::open(Arc::clone(&storage), &found, options)?);
     // What an end between two steps of a snapshot has left.
-    forget_others(&*storage, base)?;
+    forget_others(&*storage, base).map_err(RecoverError::Io)?;
     Ok(Recovered {
         storage,
         log,
@@ -145,22 +147,36 @@ pub fn recover(
     })
 }
 
+/// Whether the journal has all that the snapshot has seen.
+fn whole(found: &Found, seen: Position) -> Result<(), ReadError> {
+    match found.segments.last() {
+        Some((segment, offset)) if found.end < seen => Err(ReadError::Damaged {
+            file: segment.name(),
+            offset: *offset,
+            position: found.end,
+            proof: format!("the snapshot was taken when all was durable up to {seen}"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn apply(
     restoring: &mut HashMap<SdkAppId, Restoring>,
     entry: &Entry<'_>,
     created: &dyn Fn(SdkAppId) -> Option<Day>,
     unknown: &mut Option<SdkAppId>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    if !restoring.contains_key(&entry.app) {
-        let Some(day) = created(entry.app) else {
-            *unknown = Some(entry.app);
-            return Err("the app is unknown".into());
-        };
-        restoring.insert(entry.app, Restoring::empty(day));
-    }
-    let app = restoring.get_mut(&entry.app);
-    let applied = app.map(|app| app.apply(entry.end.get(), entry.records));
-    Ok(applied.transpose().map(|_| ())?)
+    let app = match restoring.entry(entry.app) {
+        Occupied(app) => app.into_mut(),
+        Vacant(place) => match created(entry.app) {
+            Some(day) => place.insert(Restoring::empty(day)),
+            None => {
+                *unknown = Some(entry.app);
+                return Err("the app is unknown".into());
+            }
+        },
+    };
+    Ok(app.apply(entry.end.get(), entry.records)?)
 }
 
 fn finish(

@@ -2,26 +2,28 @@
 //!
 //! Invariant: both files are put in force or neither, and what has a fault changes nothing. Absent on purpose: when to do it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
 use crate::config::{self, Fault, Loaded};
+use crate::control::{ControlError, ControlPlane};
 use crate::entitlement::Terms;
-use crate::gateway::{Gateway, Stranded};
-use crate::time::Timestamp;
+use crate::ledger::Caller;
+use crate::time::{Timestamp, Zone};
 
 /// Reloads the files of a gateway.
 pub struct Reloader {
-    gateway: Arc<Gateway>,
+    plane: Arc<ControlPlane>,
     dir: Option<PathBuf>,
-    /// One reload after the other: what is read last is in force last.
+    /// One reload after the other: what is read last is in force last, and one thread at most reads.
     one: Mutex<()>,
 }
 
 /// Why nothing was reloaded.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// There are no files to read.
     #[error(
@@ -31,25 +33,30 @@ pub enum ReloadError {
     /// The files have faults.
     #[error("{} in the files; what was in force stays", count(.0.len()))]
     Faults(Vec<Fault>),
-    /// Apps are on editions that the new catalog lacks.
-    #[error("the new catalog lacks editions that apps are on: {}; put them back, or move the apps first", listed(.0))]
-    Stranded(Vec<Stranded>),
+    /// The thread that reads them broke off.
+    #[error("the reload broke off")]
+    BrokeOff,
+    /// They cannot be put in force.
+    #[error(transparent)]
+    Control(#[from] ControlError),
 }
 
 impl Reloader {
     /// A reloader of the files in a directory; of none if the gateway runs on what is built in.
-    pub fn new(gateway: Arc<Gateway>, dir: Option<PathBuf>) -> Self {
+    pub fn new(plane: Arc<ControlPlane>, dir: Option<PathBuf>) -> Self {
         Self {
-            gateway,
+            plane,
             dir,
             one: Mutex::new(()),
         }
     }
 
     /// Reads the files and puts them in force; the revision of all limits from now on.
-    pub fn reload(&self, now: Timestamp) -> Result<u64, ReloadError> {
-        let _one = self.one.lock();
-        let reloaded = self.read(now);
+    pub async fn reload(&self, caller: &Caller, now: Timestamp) -> Result<u64, ReloadError> {
+        let _one = self.one.lock().await;
+        let read = self.read().await;
+        let reloaded = self.plane.reload(caller, read, now).await;
+        let reloaded = reloaded.map_err(ReloadError::from).flatten();
         match &reloaded {
             Ok(revision) => tracing::info!(revision, "catalog.toml and limits.toml are in force"),
             Err(error) => {
@@ -64,32 +71,24 @@ impl Reloader {
         reloaded
     }
 
-    fn read(&self, now: Timestamp) -> Result<u64, ReloadError> {
-        let dir = self.dir.as_ref().ok_or(ReloadError::BuiltIn)?;
-        let Loaded { catalog, policy } = config::load_dir(dir).map_err(ReloadError::Faults)?;
-        let terms = Terms {
-            catalog: Arc::new(catalog),
-            policy: Arc::new(policy),
-            zone: self.gateway.terms().zone,
-        };
-        self.gateway
-            .set_terms(terms, now)
-            .map_err(ReloadError::Stranded)
+    /// Reading files blocks: not on a thread that serves admissions.
+    async fn read(&self) -> Result<Terms, ReloadError> {
+        let dir = self.dir.clone().ok_or(ReloadError::BuiltIn)?;
+        let zone = self.plane.gateway().terms().zone;
+        let read = spawn_blocking(move || terms(&dir, zone)).await;
+        read.unwrap_or(Err(ReloadError::BrokeOff))
     }
+}
+
+fn terms(dir: &Path, zone: Zone) -> Result<Terms, ReloadError> {
+    let Loaded { catalog, policy } = config::load_dir(dir).map_err(ReloadError::Faults)?;
+    Ok(Terms {
+        catalog: Arc::new(catalog),
+        policy: Arc::new(policy),
+        zone,
+    })
 }
 
 fn count(faults: usize) -> String {
     format!("{faults} {}", if faults == 1 { "fault" } else { "faults" })
-}
-
-/// The first few, in words.
-fn listed(stranded: &[Stranded]) -> String {
-    const SHOWN: usize = 5;
-    let words = |Stranded { app, edition }: &_| format!("app {app} on \"{edition}\"");
-    let shown: Vec<_> = stranded.iter().take(SHOWN).map(words).collect();
-    let shown = shown.join(", ");
-    match stranded.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }

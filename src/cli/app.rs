@@ -1,4 +1,4 @@
-//! `app`: the apps of a running gateway, and their editions.
+//! `app`: the apps of a running gateway, their editions and overrides.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::remote::Server;
 use super::table::{bound, enforcement, finished, origin, table, together};
-use super::{json, print};
+use super::{json, overrides, print};
 use crate::proto::app::State;
 use crate::proto::{App, ListAppsResponse};
 
@@ -16,6 +16,8 @@ pub(super) enum Command {
     Show(Show),
     List(List),
     SetEdition(SetEdition),
+    SetOverride(overrides::Set),
+    RemoveOverride(overrides::Remove),
 }
 
 /// Creates an app with nothing in it
@@ -101,7 +103,7 @@ pub(super) struct SetEdition {
 
 /// The app that a command is about.
 #[derive(Args)]
-struct Which {
+pub(super) struct Which {
     /// The app (SDKAppID)
     #[arg(value_name = "APP", value_parser = app_id, required_unless_present = "flag")]
     id: Option<u32>,
@@ -111,9 +113,9 @@ struct Which {
 }
 
 #[derive(Args)]
-struct Common {
+pub(super) struct Common {
     #[command(flatten)]
-    server: Server,
+    pub(super) server: Server,
     /// Prints the response as one line of JSON, by the proto's field names
     #[arg(long)]
     json: bool,
@@ -147,6 +149,8 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
                 .must(async |client| client.set_edition(id, edition).await);
             it.common.show(&app?)
         }
+        Command::SetOverride(it) => it.run(),
+        Command::RemoveOverride(it) => it.run(),
     }
 }
 
@@ -191,13 +195,13 @@ impl SetEdition {
 }
 
 impl Common {
-    fn show(&self, app: &App) -> anyhow::Result<ExitCode> {
+    pub(super) fn show(&self, app: &App) -> anyhow::Result<ExitCode> {
         let text = if self.json {
             json::line("App", app)?
         } else {
             let mut of_app = apps_table();
             of_app.add_row(row(app));
-            together([finished(of_app, 4), limits(app)])
+            together([finished(of_app, 4), limits(app), overrides::listed(app)])
         };
         print(&text)?;
         Ok(ExitCode::SUCCESS)

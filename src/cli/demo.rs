@@ -14,13 +14,14 @@ use super::{print, remote_replay, runtime};
 use crate::admission::OperationKind;
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Loaded, Settings};
+use crate::control::{ControlPlane, Wanted};
 use crate::entitlement::Terms;
 use crate::gateway::Gateway;
 use crate::id::{IdKey, SdkAppId};
+use crate::ledger::Ledger;
 use crate::proto::AdmitResponse;
 use crate::reload::Reloader;
 use crate::server::Server;
-use crate::subscription::{Plan, Standing};
 use crate::trace::{Reader, Report, Verdicts};
 
 /// The traces that the program carries with it: students writing to each other, people joining groups.
@@ -133,12 +134,20 @@ async fn start() -> anyhow::Result<(Server, Vec<String>)> {
         zone: settings.zone,
     };
     let gateway = Arc::new(Gateway::new(terms, IdKey::random()));
-    for (number, edition) in (FIRST_APP..).zip(&editions) {
-        let app = SdkAppId::new(number)?;
-        gateway.create_app(app, Plan::of(edition), Standing::GOOD, clock::now())?;
-    }
-    let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), None));
-    Ok((Server::start(settings, gateway, reloader).await?, editions))
+    let apps = (FIRST_APP..).zip(&editions).map(|(number, edition)| {
+        let edition = Some(edition.as_str().into());
+        SdkAppId::new(number).map(|app| (app, edition))
+    });
+    let apps: Vec<_> = apps.collect::<Result<_, _>>()?;
+    let wanted = Wanted {
+        file: "the demo",
+        apps: &apps,
+    };
+    let ledger = Ledger::in_memory().await?;
+    let plane = ControlPlane::start(gateway, ledger, &wanted, clock::now()).await?;
+    let plane = Arc::new(plane);
+    let reloader = Arc::new(Reloader::new(Arc::clone(&plane), None));
+    Ok((Server::start(settings, plane, reloader).await?, editions))
 }
 
 async fn play(

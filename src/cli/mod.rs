@@ -5,10 +5,12 @@
 
 mod admit;
 mod app;
+mod audit;
 mod config_check;
 mod demo;
 mod json;
 mod load;
+mod overrides;
 mod reload;
 mod remote;
 mod remote_replay;
@@ -46,6 +48,7 @@ Examples:
   quotagate demo
   quotagate serve
   quotagate app create 1400000001 --edition pro
+  quotagate audit --app 1400000001
   quotagate admit register_user --app 1400000001 --user alice
   quotagate usage 1400000001
   quotagate config check
@@ -73,6 +76,7 @@ enum Command {
     /// Looks after the apps of a running gateway
     #[command(subcommand, arg_required_else_help = true)]
     App(app::Command),
+    Audit(audit::Arguments),
     Admit(admit::Arguments),
     Usage(usage::Arguments),
     Reload(reload::Arguments),
@@ -103,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::App(command) => app::run(&command),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Admit(arguments) => admit::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),

@@ -51,7 +51,16 @@ impl Server {
 
 /// A client for a person's patience. In a runtime.
 pub(super) fn connect(server: &str) -> anyhow::Result<Client> {
-    Ok(Client::builder(server).deadline(DEADLINE).connect()?)
+    let client = Client::builder(server).deadline(DEADLINE);
+    Ok(client.actor(&myself()).connect()?)
+}
+
+/// The user at the machine, for the audit trail: `ann@ops-1`.
+fn myself() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string());
+    let machine = rustix::system::uname();
+    format!("{user}@{}", machine.nodename().to_string_lossy())
 }
 
 /// What has gone wrong, and what to do.

@@ -1,5 +1,6 @@
 //! `serve`: the gateway as a server, until it is told to stop.
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::panic;
@@ -17,15 +18,17 @@ use super::config_check::summary;
 use super::{TROUBLE, complain, counted, faults_in, print, runtime};
 use crate::clock;
 use crate::config::{self, Fault, Loaded, Settings, Storage};
+use crate::control::{ControlPlane, Wanted};
 use crate::data_dir::DataDir;
 use crate::entitlement::Terms;
-use crate::gateway::{AppError, Gateway};
+use crate::gateway::Gateway;
 use crate::id::SdkAppId;
 use crate::journal::{Directory, Ending, Options};
+use crate::ledger::{Caller, Ledger};
 use crate::recovery::{RecoverError, Recovered, Summary, recover};
 use crate::reload::Reloader;
 use crate::server::{Drained, Keeper, Server};
-use crate::subscription::{Plan, Standing};
+use crate::time::Day;
 
 /// The gateway file that is taken when none is named and there is one.
 const USUAL_CONFIG: &str = "config/gateway.toml";
@@ -37,7 +40,8 @@ const USUAL_CONFIG: &str = "config/gateway.toml";
                   answers the calls in flight and ends. SIGHUP reads catalog.toml and limits.toml anew.\n\n\
                   With no flags it takes ./config/gateway.toml if there is one, else what is built in, and listens on \
                   127.0.0.1:7600; /metrics and /readyz are on 127.0.0.1:7601.\n\n\
-                  Everything is held in memory: what was admitted is forgotten when the process ends.",
+                  What was admitted is kept in the data directory, with apps, overrides and the audit trail; a start goes on from \
+                  there. One process at a time may have it.",
     after_long_help = "\
 Examples:
   quotagate serve
@@ -182,28 +186,43 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         clock::now(),
     );
     let (data, id_key) = opened?;
-    let recovered = recovered(&storage, &terms)?;
+    let ledger = Ledger::open(data.path()).await?;
+    let created = ledger.apps().await?.into_iter();
+    let created = created
+        .map(|app| (app.id, terms.zone.day(app.created_at)))
+        .collect();
+    let recovered = recovered(&storage, &created)?;
     let recovery = told_of_recovery(recovered.summary());
     let gateway = Arc::new(Gateway::durable(terms, id_key, recovered));
-    create_missing(&gateway, &settings.apps).with_context(|| file)?;
-    let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), dir));
+    let wanted = Wanted {
+        file: &file,
+        apps: &settings.apps,
+    };
+    let plane = ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock::now()).await?;
+    let plane = Arc::new(plane);
+    let reloader = Arc::new(Reloader::new(Arc::clone(&plane), dir));
     let apps = gateway.app_ids();
     let keeper = Keeper::start(&gateway, storage.snapshot_mib << 20);
     let keeper = keeper.context("cannot start the threads that keep the journal")?;
-    let server = Server::start(settings, gateway, Arc::clone(&reloader)).await?;
+    let server = Server::start(settings, Arc::clone(&plane), Arc::clone(&reloader)).await?;
     data.says(&format!("serving on {}", server.grpc()))?;
     print(&greeting(&server, &told, &storage, recovery, &apps))?;
 
+    let by_signal = Caller::new("SIGHUP", "");
     while signals.next().await == Told::Reload {
-        let reloader = Arc::clone(&reloader);
         // It logs what comes of it; whoever sent the signal reads it there.
-        let _ = tokio::task::spawn_blocking(move || reloader.reload(clock::now())).await;
+        let _ = reloader.reload(&by_signal, clock::now()).await;
     }
     tracing::info!("told to stop: answering the calls in flight");
     let drained = tokio::select! {
         drained = server.stop() => drained,
         () = signals.stop_again() => Drained::CutOff,
     };
+    drop(reloader);
+    // Calls that were cut off may still hold it; then it closes as it would at a kill.
+    if let Some(plane) = Arc::into_inner(plane) {
+        plane.close().await?;
+    }
     match drained {
         Drained::Wholly => tracing::info!("stopped; every call in flight was answered"),
         Drained::CutOff => tracing::warn!("stopped; calls that took too long were cut off"),
@@ -218,31 +237,17 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
 }
 
 /// The facts that the data directory holds.
-fn recovered(storage: &Storage, terms: &Terms) -> Result<Recovered, RecoverError> {
+fn recovered(
+    storage: &Storage,
+    created: &HashMap<SdkAppId, Day>,
+) -> Result<Recovered, RecoverError> {
     let options = Options {
         level: storage.level,
         ..Options::default()
     };
-    let today = terms.zone.day(clock::now());
     let directory = Arc::new(Directory::new(&storage.data_dir));
-    recover(directory, options, &|_| Some(today), &mut |_| {})
-}
-
-/// Creates the apps of the gateway file; the catalog's first edition is theirs when they name none.
-fn create_missing(
-    gateway: &Gateway,
-    apps: &[(SdkAppId, Option<Box<str>>)],
-) -> Result<(), AppError> {
-    let catalog = Arc::clone(&gateway.terms().catalog);
-    let first = &catalog.edition(catalog.first_edition()).name;
-    for (app, edition) in apps {
-        let plan = Plan::of(edition.as_ref().unwrap_or(first));
-        match gateway.create_app(*app, plan, Standing::GOOD, clock::now()) {
-            Ok(()) | Err(AppError::Exists(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    let created = |app| created.get(&app).copied();
+    recover(directory, options, &created, &mut |_| {})
 }
 
 fn greeting(

@@ -22,6 +22,7 @@ pub struct Builder {
     deadline: Duration,
     policies: Policies,
     batched: bool,
+    actor: Option<String>,
 }
 
 /// Why there is no client.
@@ -43,6 +44,7 @@ impl Builder {
             deadline: DEADLINE_DEFAULT,
             policies: Policies::default(),
             batched: false,
+            actor: None,
         }
     }
 
@@ -72,6 +74,12 @@ impl Builder {
         self
     }
 
+    /// Who calls, like `ann@ops-1`: the audit trail has it beside the operators' calls. What cannot stand in a header is escaped.
+    pub fn actor(mut self, actor: &str) -> Self {
+        self.actor = Some(actor.escape_default().to_string());
+        self
+    }
+
     /// The client. It dials at the first call, and whenever its connection is gone.
     pub fn connect(self) -> Result<Client, ConnectError> {
         let endpoint = address::endpoint(&self.address)?;
@@ -84,6 +92,7 @@ impl Builder {
             self.deadline,
             self.policies,
             self.batched,
+            self.actor.and_then(|actor| actor.parse().ok()),
         ))
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_stream::Stream;
+use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
@@ -27,6 +28,8 @@ use crate::proto::{
     AdmitBatchRequest, AdmitRequest, AdmitResponse, GetUsageRequest, GetUsageResponse,
 };
 
+/// Metadata that tells who calls.
+const ACTOR: &str = "x-quotagate-actor";
 /// Largest message that a gateway takes.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
@@ -43,6 +46,8 @@ struct Shared {
     policies: Policies,
     breaker: Breaker,
     batcher: Option<Batcher>,
+    /// Who calls, for the audit trail.
+    actor: Option<AsciiMetadataValue>,
 }
 
 impl Client {
@@ -56,6 +61,7 @@ impl Client {
         deadline: Duration,
         policies: Policies,
         batched: bool,
+        actor: Option<AsciiMetadataValue>,
     ) -> Self {
         let admission = AdmissionServiceClient::new(channel.clone());
         let shared = Shared {
@@ -64,6 +70,7 @@ impl Client {
             control: ControlServiceClient::new(channel),
             policies,
             breaker: Breaker::default(),
+            actor,
         };
         Self {
             shared: Arc::new(shared),
@@ -170,7 +177,13 @@ impl Client {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        self.call(&self.shared.control, message, call).await
+        let by_actor = |service, mut request: Request<M>| {
+            if let Some(actor) = &self.shared.actor {
+                request.metadata_mut().insert(ACTOR, actor.clone());
+            }
+            call(service, request)
+        };
+        self.call(&self.shared.control, message, by_actor).await
     }
 
     /// A call that no policy answers, within the deadline, repeated where its connection went away.

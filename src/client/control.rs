@@ -1,4 +1,4 @@
-//! The operators' calls: apps, their editions, the configuration.
+//! The operators' calls: apps, their editions and overrides, the audit trail, the configuration.
 //!
 //! Invariant: no policy answers any of them. Absent on purpose: patience; where the default deadline is short for it, as for a
 //! reload of large files, set another with [`Client::with_deadline`].
@@ -6,8 +6,9 @@
 use super::call::Client;
 use super::error::ClientError;
 use crate::proto::{
-    App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ReloadRequest,
-    ReloadResponse, SetEditionRequest,
+    App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
+    ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
+    SetOverrideRequest,
 };
 
 impl Client {
@@ -52,6 +53,37 @@ impl Client {
         };
         self.control(request, |mut service, request| async move {
             service.set_edition(request).await
+        })
+        .await
+    }
+
+    /// Overrides one limit of one app, at once.
+    pub async fn set_override(&self, request: SetOverrideRequest) -> Result<App, ClientError> {
+        self.control(request, |mut service, request| async move {
+            service.set_override(request).await
+        })
+        .await
+    }
+
+    /// Takes back what [`Client::set_override`] has set for a limit.
+    pub async fn remove_override(&self, app: u32, limit: &str) -> Result<App, ClientError> {
+        let request = RemoveOverrideRequest {
+            sdk_app_id: app,
+            limit: limit.into(),
+        };
+        self.control(request, |mut service, request| async move {
+            service.remove_override(request).await
+        })
+        .await
+    }
+
+    /// A page of the audit trail, newest first.
+    pub async fn list_audit(
+        &self,
+        request: ListAuditRequest,
+    ) -> Result<ListAuditResponse, ClientError> {
+        self.control(request, |mut service, request| async move {
+            service.list_audit(request).await
         })
         .await
     }

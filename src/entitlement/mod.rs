@@ -5,7 +5,9 @@
 
 mod policy;
 
-pub use policy::{Budgets, Enforcement, Entries, Policy, Rule, Scope, Setting, Target, Topic};
+pub use policy::{
+    Budgets, Enforcement, Entries, Override, Overrides, Policy, Rule, Scope, Setting, Target, Topic,
+};
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +37,7 @@ impl fmt::Display for Source {
         match self {
             Self::Edition => f.write_str("edition"),
             Self::AddOn(add_on) => write!(f, "add-on {add_on}"),
+            Self::Override(Scope::Call) => f.write_str("override by a call"),
             Self::Override(scope) => write!(f, "override for the {}", scope.name()),
             Self::GroupType => f.write_str("group type"),
             Self::Budget => f.write_str("budget"),
@@ -105,8 +108,22 @@ impl Terms {
         now: Timestamp,
         revision: u64,
     ) -> Option<Entitlements> {
+        self.resolve_with(app, plan, standing, &Overrides::new(), now, revision)
+    }
+
+    /// The same for an app that operators have set something for by calls.
+    pub fn resolve_with(
+        &self,
+        app: SdkAppId,
+        plan: &Plan,
+        standing: Standing,
+        overrides: &Overrides,
+        now: Timestamp,
+        revision: u64,
+    ) -> Option<Entitlements> {
         let edition_id = self.catalog.edition_id(&plan.edition)?;
-        let rules = self.policy.for_app(app, &plan.edition);
+        let called = policy::as_rules(overrides);
+        let rules = self.policy.for_app(app, &plan.edition, &called);
         let limits = PerLimit::from_fn(|name| {
             let (bound, source) = match rules.in_force(Topic::Override(name), now) {
                 Some((scope, Setting::Bound(bound))) => (bound, Source::Override(scope)),

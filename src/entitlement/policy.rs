@@ -56,6 +56,8 @@ pub enum Scope {
     Edition,
     /// Set for the app.
     App,
+    /// Set for the app by a call, not by the limits file.
+    Call,
 }
 
 impl Scope {
@@ -65,6 +67,7 @@ impl Scope {
             Self::Deployment => "deployment",
             Self::Edition => "edition",
             Self::App => "app",
+            Self::Call => "call",
         }
     }
 }
@@ -100,6 +103,43 @@ pub struct Rule {
     pub reason: Box<str>,
     /// The rule counts before this instant; [`Timestamp::MAX`] for one with no end.
     pub expires: Timestamp,
+}
+
+/// What an operator has set by a call for one limit of one app. Of bound and enforcement at least one is there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Override {
+    /// Another bound.
+    pub bound: Option<Bound>,
+    /// Another enforcement.
+    pub enforcement: Option<Enforcement>,
+    /// Why, for those who come after; never empty.
+    pub reason: Box<str>,
+    /// It counts before this instant; [`Timestamp::MAX`] for one with no end.
+    pub expires: Timestamp,
+}
+
+/// What operators have set by calls for one app: at most one for a limit. It is nearer to the app than any rule of the limits
+/// file, also than one for that app: who calls means that app, now. When it expires, the file's rules count again.
+pub type Overrides = BTreeMap<LimitName, Override>;
+
+/// Overrides as rules, to be resolved with the others.
+pub(super) fn as_rules(overrides: &Overrides) -> BTreeMap<Topic, Rule> {
+    let mut rules = BTreeMap::new();
+    for (limit, one) in overrides {
+        let rule = |setting| Rule {
+            setting,
+            reason: one.reason.clone(),
+            expires: one.expires,
+        };
+        if let Some(bound) = one.bound {
+            rules.insert(Topic::Override(*limit), rule(Setting::Bound(bound)));
+        }
+        if let Some(enforcement) = one.enforcement {
+            let setting = Setting::Enforcement(enforcement);
+            rules.insert(Topic::Enforcement(*limit), rule(setting));
+        }
+    }
+    rules
 }
 
 /// Most entries that the gateway keeps for one app, or for all together. Past it new entries are refused, BUDGET_EXCEEDED.
@@ -167,9 +207,15 @@ impl Policy {
         })
     }
 
-    /// The rules for an app on an edition, nearest first.
-    pub(super) fn for_app(&self, app: SdkAppId, edition: &str) -> AppRules<'_> {
+    /// The rules for an app on an edition, nearest first; `called` are those set by calls.
+    pub(super) fn for_app<'a>(
+        &'a self,
+        app: SdkAppId,
+        edition: &str,
+        called: &'a BTreeMap<Topic, Rule>,
+    ) -> AppRules<'a> {
         AppRules([
+            (Scope::Call, Some(called)),
             (Scope::App, self.rules.get(&Target::App(app))),
             (
                 Scope::Edition,
@@ -181,7 +227,7 @@ impl Policy {
 }
 
 /// The rules for one app, nearest first.
-pub(super) struct AppRules<'a>([(Scope, Option<&'a BTreeMap<Topic, Rule>>); 3]);
+pub(super) struct AppRules<'a>([(Scope, Option<&'a BTreeMap<Topic, Rule>>); 4]);
 
 impl AppRules<'_> {
     /// The nearest rule on a topic that has not expired.

@@ -1,12 +1,13 @@
-//! The control of apps: created, changed, put under other terms.
+//! Which apps there are, and what each may do: created, changed, resolved anew when the terms change or something expires.
 //!
-//! Invariant: control calls are one after the other, so revisions grow in the order in which they take effect.
-//! Absent on purpose: remembering what was told; see the ledger.
+//! Invariant: one change after the other, so revisions grow in the order in which they take effect. Absent on purpose: writing
+//! anything down, which `control` does before it comes here.
 
 use std::sync::Arc;
 
 use super::Gateway;
-use crate::entitlement::{Entitlements, Terms};
+use crate::catalog::Catalog;
+use crate::entitlement::{Entitlements, Overrides, Terms};
 use crate::id::SdkAppId;
 use crate::subscription::{Plan, Standing};
 use crate::time::Timestamp;
@@ -36,7 +37,7 @@ pub struct Stranded {
 }
 
 impl Gateway {
-    /// Adds an app with no usage, or with what was recovered of it.
+    /// Adds an app with no usage.
     pub fn create_app(
         &self,
         id: SdkAppId,
@@ -44,14 +45,29 @@ impl Gateway {
         standing: Standing,
         now: Timestamp,
     ) -> Result<(), AppError> {
+        let control = Control {
+            plan,
+            standing,
+            overrides: Overrides::new(),
+        };
+        self.add_app(id, control, now, now)
+    }
+
+    /// Adds an app that was created at another time: with the facts that were recovered of it, or none since that day.
+    pub fn add_app(
+        &self,
+        id: SdkAppId,
+        control: Control,
+        created_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
         let mut revision = self.revision.lock();
-        let control = Control { plan, standing };
         let terms = self.terms.load();
         let entitlements = resolve(&terms, id, &control, now, *revision + 1)?;
         if self.apps.with(id, |_| ()).is_some() {
             return Err(AppError::Exists(id));
         }
-        let facts = self.facts_of(id, terms.zone.day(now));
+        let facts = self.facts_of(id, terms.zone.day(created_at));
         self.apps.insert(id, App::new(control, entitlements, facts));
         *revision += 1;
         Ok(())
@@ -77,24 +93,46 @@ impl Gateway {
         self.change(id, now, |control| control.standing = standing)
     }
 
+    /// Sets what operators have set for an app by calls, in place of what was.
+    pub fn set_overrides(
+        &self,
+        id: SdkAppId,
+        overrides: Overrides,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        self.change(id, now, |control| control.overrides = overrides)
+    }
+
+    /// What an app's limits are resolved from; nothing if there is none.
+    pub fn control(&self, id: SdkAppId) -> Option<Control> {
+        self.apps.with(id, |app| app.control.lock().clone())
+    }
+
+    /// The apps whose edition a catalog lacks, by id.
+    pub fn stranded_by(&self, catalog: &Catalog) -> Vec<Stranded> {
+        let apps = self.apps.all().into_iter();
+        let mut stranded: Vec<_> = apps
+            .map(|(app, held)| Stranded {
+                app,
+                edition: Arc::clone(&held.control.lock().plan.edition),
+            })
+            .filter(|one| catalog.edition_id(&one.edition).is_none())
+            .collect();
+        stranded.sort_unstable_by_key(|one| one.app);
+        stranded
+    }
+
     /// Puts another catalog and policy in force for every app, at once for each; answers their revision. Nothing changes
     /// if an app's edition is missing; then every such app comes back, by id.
     pub fn set_terms(&self, terms: Terms, now: Timestamp) -> Result<u64, Vec<Stranded>> {
         let mut revision = self.revision.lock();
-        let (mut resolved, mut stranded) = (Vec::new(), Vec::new());
+        let mut resolved = Vec::new();
         for (id, app) in self.apps.all() {
             let control = app.control.lock().clone();
             match resolve(&terms, id, &control, now, *revision + 1) {
                 Ok(entitlements) => resolved.push((app, entitlements)),
-                Err(_) => stranded.push(Stranded {
-                    app: id,
-                    edition: control.plan.edition,
-                }),
+                Err(_) => return Err(self.stranded_by(&terms.catalog)),
             }
-        }
-        if !stranded.is_empty() {
-            stranded.sort_unstable_by_key(|one| one.app);
-            return Err(stranded);
         }
         *revision += 1;
         self.terms.store(Arc::new(terms));
@@ -150,6 +188,11 @@ fn resolve(
     now: Timestamp,
     revision: u64,
 ) -> Result<Entitlements, AppError> {
-    let resolved = terms.resolve(id, &control.plan, control.standing, now, revision);
+    let Control {
+        plan,
+        standing,
+        overrides,
+    } = control;
+    let resolved = terms.resolve_with(id, plan, *standing, overrides, now, revision);
     resolved.ok_or_else(|| AppError::NoEdition(Arc::clone(&control.plan.edition)))
 }

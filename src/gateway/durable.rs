@@ -210,7 +210,9 @@ impl Gateway {
         in_force: &mut InForce,
         base: Position,
     ) -> io::Result<Taken> {
-        let apps = self.apps.all();
+        let mut apps = self.apps.all();
+        // The same state always gives the same files.
+        apps.sort_unstable_by_key(|(id, _)| *id);
         let taken = snapshot::take(&*durable.storage, &durable.log, &apps, base)?;
         *in_force = InForce {
             base,

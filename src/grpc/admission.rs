@@ -11,6 +11,7 @@ use super::convert;
 use super::fault::{Fault, Refusal, unavailable};
 use super::frame::framed;
 use super::request::{self, Batch, Terms, id_fault};
+use crate::admission::Mode;
 use crate::gateway::{Answer, Ask, Commit, Gateway};
 use crate::id::{GroupId, SdkAppId, UserId};
 use crate::proto;
@@ -18,14 +19,23 @@ use crate::proto::get_usage_request::Subject;
 use crate::telemetry::Counters;
 use crate::time::Timestamp;
 
-/// `Admit`: the answer's frame.
+/// The answer to a call.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Its frame; of a batch in a stream, its message.
+    pub bytes: Bytes,
+    /// Whether it says that something was allowed and is remembered: then it must not leave before the journal has that.
+    pub promises: bool,
+}
+
+/// `Admit`.
 #[inline]
 pub fn admit(
     gateway: &Gateway,
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
-) -> Result<Bytes, Status> {
+) -> Result<Reply, Status> {
     let ask = {
         let in_force = gateway.terms();
         let terms = Terms {
@@ -40,14 +50,14 @@ pub fn admit(
     Ok(answered(gateway, counters, &ask, &answer))
 }
 
-/// Calls of `Admit` that were read together; `give` gets the place and the answer's frame of each. Those of
+/// Calls of `Admit` that were read together; `give` gets the place and the reply of each. Those of
 /// one app and mode are decided in their order under one lock; dry runs by themselves.
 pub fn admit_each<'m>(
     gateway: &Gateway,
     counters: &Counters,
     messages: impl Iterator<Item = &'m [u8]>,
     now: Timestamp,
-    mut give: impl FnMut(usize, Result<Bytes, Status>),
+    mut give: impl FnMut(usize, Result<Reply, Status>),
 ) {
     let in_force = gateway.terms();
     let terms = Terms {
@@ -74,25 +84,32 @@ pub fn admit_each<'m>(
 }
 
 #[inline]
-fn answered(gateway: &Gateway, counters: &Counters, ask: &Ask<'_>, answer: &Answer) -> Bytes {
-    counters.decided(ask.request.kind(), &answer.decision.outcome);
-    framed(answer::bytes_of(answer), |out| {
+fn answered(gateway: &Gateway, counters: &Counters, ask: &Ask<'_>, answer: &Answer) -> Reply {
+    let outcome = &answer.decision.outcome;
+    counters.decided(ask.request.kind(), outcome);
+    let bytes = framed(answer::bytes_of(answer), |out| {
         answer::put_one(out, gateway, answer, &ask.request);
-    })
+    });
+    Reply {
+        bytes,
+        promises: ask.mode != Mode::DryRun && outcome.is_allowed(),
+    }
 }
 
-/// `AdmitBatch`: the answer's frame.
+/// `AdmitBatch`.
 pub fn admit_batch(
     gateway: &Gateway,
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
-) -> Result<Bytes, Status> {
-    let mut decided = Ok(());
-    let frame = framed(message.len(), |out| {
+) -> Result<Reply, Status> {
+    let mut decided = Ok(false);
+    let bytes = framed(message.len(), |out| {
         decided = decide_batch(gateway, counters, message, now, out);
     });
-    decided.map(|()| frame).map_err(|refusal| refusal.status())
+    decided
+        .map(|promises| Reply { bytes, promises })
+        .map_err(|refusal| refusal.status())
 }
 
 /// A batch of `AdmitStream`, with its answer. One that is wrong is answered too, and the stream goes on.
@@ -101,10 +118,13 @@ pub fn admit_in_stream(
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
-) -> Bytes {
+) -> Reply {
     let mut out = Vec::new();
     match decide_batch(gateway, counters, message, now, &mut out) {
-        Ok(()) => out.into(),
+        Ok(promises) => Reply {
+            bytes: out.into(),
+            promises,
+        },
         Err(refusal) => {
             if matches!(refusal, Refusal::Fault(_)) {
                 counters.refused();
@@ -114,18 +134,22 @@ pub fn admit_in_stream(
                 error: Some(refusal.batch_error()),
                 ..Default::default()
             };
-            answer.encode_to_vec().into()
+            Reply {
+                bytes: answer.encode_to_vec().into(),
+                promises: false,
+            }
         }
     }
 }
 
+/// Whether it promises something.
 fn decide_batch(
     gateway: &Gateway,
     counters: &Counters,
     message: &[u8],
     now: Timestamp,
     out: &mut Vec<u8>,
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let in_force = gateway.terms();
     let terms = Terms {
         catalog: &in_force.catalog,
@@ -146,7 +170,9 @@ fn decide_batch(
     let decided = answer.decisions.iter().zip(&batch.requests);
     counters.all_decided(decided.map(|(decision, request)| (request.kind(), &decision.outcome)));
     answer::put_batch(out, gateway, batch.id, &answer, &batch.requests);
-    Ok(())
+    let mut decisions = answer.decisions.iter();
+    let is_allowed = decisions.any(|decision| decision.outcome.is_allowed());
+    Ok(batch.mode != Mode::DryRun && answer.committed && is_allowed)
 }
 
 /// `GetUsage`: the answer's frame.

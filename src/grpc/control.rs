@@ -1,85 +1,81 @@
-//! ControlService: apps, their editions, and reloading.
+//! ControlService: apps, their editions and overrides, reloading, the audit trail.
 //!
-//! Invariant: what is answered is in force. Absent on purpose: who may call; the service listens where operators are.
+//! Invariant: what is answered is on the disk and in force; a call that has begun is finished, also when its caller goes away.
+//! Absent on purpose: who may call; the service listens where operators are.
 
+use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-use tonic::{Code, Request, Response, Status};
-use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt as _};
+use tonic::{Request, Response, Status};
 
-use super::convert;
 use super::fault::Fault;
 use super::request::id_fault;
+use super::{convert, operator};
 use crate::clock;
-use crate::gateway::{AppError, Gateway};
+use crate::control::{ControlError, ControlPlane};
+use crate::gateway::AppError;
 use crate::id::SdkAppId;
+use crate::ledger::Page;
 use crate::proto::control_service_server::ControlService;
 use crate::proto::{
-    App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ReloadRequest,
-    ReloadResponse, SetEditionRequest,
+    App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
+    ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
+    SetOverrideRequest,
 };
-use crate::reload::{ReloadError, Reloader};
-use crate::subscription::{Plan, Standing};
+use crate::reload::Reloader;
+use crate::time::Timestamp;
 
-/// Most apps on a page.
-const PAGE_MAX: usize = 1_000;
-/// Apps on a page when nothing is asked for.
-const PAGE: usize = 100;
-/// Most faults that a status carries: it travels in headers, which clients bound at some 8 KiB.
-const FAULTS_MAX: usize = 20;
+/// Most apps or entries on a page.
+const PAGE_MAX: u32 = 1_000;
+/// How many are on a page when nothing is asked for.
+const PAGE: u32 = 100;
 
 /// The calls of ControlService.
 #[derive(Clone)]
 pub struct Control {
-    gateway: Arc<Gateway>,
+    plane: Arc<ControlPlane>,
     reloader: Arc<Reloader>,
-    /// Held while files are read: at most one call has a thread for it, the others can be given up.
-    reloading: Arc<Mutex<()>>,
 }
 
 impl Control {
-    /// The service over a gateway and the reloader of its files.
-    pub fn new(gateway: Arc<Gateway>, reloader: Arc<Reloader>) -> Self {
-        Self {
-            gateway,
-            reloader,
-            reloading: Arc::default(),
-        }
+    /// The service over the operators' side of a gateway and the reloader of its files.
+    pub fn new(plane: Arc<ControlPlane>, reloader: Arc<Reloader>) -> Self {
+        Self { plane, reloader }
     }
 
     fn app(&self, id: SdkAppId) -> Result<Response<App>, Status> {
-        let entitlements = self.gateway.entitlements(id, clock::now());
-        let entitlements = entitlements.ok_or_else(|| self.refused(AppError::NotFound(id)))?;
-        Ok(Response::new(convert::app(
-            id.get(),
-            &entitlements,
-            clock::now(),
-        )))
+        let shown = self.shown(id, clock::now());
+        let shown = shown.ok_or_else(|| self.refused(&AppError::NotFound(id).into()));
+        shown.map(Response::new)
     }
 
-    fn first_edition(&self) -> String {
-        let catalog = &self.gateway.terms().catalog;
-        catalog.edition(catalog.first_edition()).name.to_string()
+    fn shown(&self, id: SdkAppId, now: Timestamp) -> Option<App> {
+        let gateway = self.plane.gateway();
+        let entitlements = gateway.entitlements(id, now)?;
+        let overrides = gateway.control(id)?.overrides;
+        let overrides = overrides
+            .iter()
+            .map(|(limit, one)| operator::shown(*limit, one));
+        Some(App {
+            overrides: overrides.collect(),
+            ..convert::app(id.get(), &entitlements, now)
+        })
     }
 
-    fn refused(&self, error: AppError) -> Status {
-        match error {
-            AppError::Exists(_) => Status::already_exists(error.to_string()),
-            AppError::NotFound(_) => Status::not_found(error.to_string()),
-            AppError::NoEdition(name) => {
-                let terms = self.gateway.terms();
-                let known: Vec<_> = terms
-                    .catalog
-                    .editions()
-                    .map(|(_, one)| &*one.name)
-                    .collect();
-                let known = known.join(", ");
-                let name: String = name.chars().take(64).collect();
-                let problem = format!("the catalog has no edition {name:?}; it has {known}");
-                Fault::of("edition", problem).status()
-            }
-        }
+    fn refused(&self, error: &ControlError) -> Status {
+        operator::refused(error, &self.plane.gateway().terms().catalog)
+    }
+
+    /// Changes an app and shows it. Between what is written down and what is in force, nobody's going away may come.
+    async fn change(
+        &self,
+        id: SdkAppId,
+        work: impl Future<Output = Result<(), ControlError>> + Send + 'static,
+    ) -> Result<Response<App>, Status> {
+        let done = tokio::spawn(work).await;
+        let done = done.map_err(|_| Status::internal("the call broke off"))?;
+        done.map_err(|error| self.refused(&error))?;
+        self.app(id)
     }
 }
 
@@ -89,23 +85,15 @@ impl ControlService for Control {
         &self,
         request: Request<CreateAppRequest>,
     ) -> Result<Response<App>, Status> {
-        let CreateAppRequest {
-            sdk_app_id,
-            edition,
-        } = request.into_inner();
-        let id = app_id(sdk_app_id)?;
-        let edition = if edition.is_empty() {
-            self.first_edition()
-        } else {
-            edition
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let request = request.into_inner();
+        let id = app_id(request.sdk_app_id)?;
+        let work = async move {
+            plane
+                .create_app(&caller, id, &request.edition, clock::now())
+                .await
         };
-        let plan = Plan::of(&edition);
-        let created = self
-            .gateway
-            .create_app(id, plan, Standing::GOOD, clock::now());
-        created.map_err(|error| self.refused(error))?;
-        tracing::info!(app = id.get(), edition, "app created");
-        self.app(id)
+        self.change(id, work).await
     }
 
     async fn get_app(&self, request: Request<GetAppRequest>) -> Result<Response<App>, Status> {
@@ -116,32 +104,17 @@ impl ControlService for Control {
         &self,
         request: Request<ListAppsRequest>,
     ) -> Result<Response<ListAppsResponse>, Status> {
-        let ListAppsRequest {
-            page_size,
-            page_token,
-        } = request.into_inner();
-        let size = match usize::try_from(page_size).unwrap_or(usize::MAX) {
-            0 => PAGE,
-            size @ 1..=PAGE_MAX => size,
-            _ => return Err(Fault::of("page_size", "must be at most 1,000").status()),
-        };
-        let after: u32 = match page_token.as_str() {
-            "" => 0,
-            token => token.parse().map_err(|_| {
-                Fault::of("page_token", "is no `next_page_token` of this call").status()
-            })?,
-        };
-        let ids = self.gateway.app_ids();
+        let request = request.into_inner();
+        let size = usize::try_from(page_size(request.page_size)?).unwrap_or(usize::MAX);
+        let after: u32 = page_token(&request.page_token)?.unwrap_or(0);
+        let ids = self.plane.gateway().app_ids();
         let start = ids.partition_point(|id| id.get() <= after);
         let page = ids.get(start..).unwrap_or_default();
         let now = clock::now();
-        let apps = page.iter().take(size).filter_map(|id| {
-            let entitlements = self.gateway.entitlements(*id, now)?;
-            Some(convert::app(id.get(), &entitlements, now))
-        });
+        let apps = page.iter().take(size);
         let last = page.get(size - 1).filter(|_| page.len() > size);
         Ok(Response::new(ListAppsResponse {
-            apps: apps.collect(),
+            apps: apps.filter_map(|id| self.shown(*id, now)).collect(),
             next_page_token: last.map(ToString::to_string).unwrap_or_default(),
         }))
     }
@@ -150,28 +123,84 @@ impl ControlService for Control {
         &self,
         request: Request<SetEditionRequest>,
     ) -> Result<Response<App>, Status> {
-        let SetEditionRequest {
-            sdk_app_id,
-            edition,
-        } = request.into_inner();
-        let id = app_id(sdk_app_id)?;
-        let set = self.gateway.set_edition(id, &edition, clock::now());
-        set.map_err(|error| self.refused(error))?;
-        tracing::info!(app = id.get(), edition, "edition set");
-        self.app(id)
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let request = request.into_inner();
+        let id = app_id(request.sdk_app_id)?;
+        let work = async move {
+            plane
+                .set_edition(&caller, id, &request.edition, clock::now())
+                .await
+        };
+        self.change(id, work).await
     }
 
-    async fn reload(&self, _: Request<ReloadRequest>) -> Result<Response<ReloadResponse>, Status> {
-        let reloader = Arc::clone(&self.reloader);
-        // Reading files blocks: not on a thread that serves admissions.
-        let alone = Arc::clone(&self.reloading).lock_owned().await;
-        let done = tokio::task::spawn_blocking(move || {
-            let _alone = alone;
-            reloader.reload(clock::now())
-        });
-        let done = done.await;
+    async fn set_override(
+        &self,
+        request: Request<SetOverrideRequest>,
+    ) -> Result<Response<App>, Status> {
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let (request, now) = (request.into_inner(), clock::now());
+        let id = app_id(request.sdk_app_id)?;
+        let limit = operator::limit(&request.limit)?;
+        let one = operator::override_of(&request, now)?;
+        let work = async move { plane.set_override(&caller, id, limit, one, now).await };
+        self.change(id, work).await
+    }
+
+    async fn remove_override(
+        &self,
+        request: Request<RemoveOverrideRequest>,
+    ) -> Result<Response<App>, Status> {
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let request = request.into_inner();
+        let id = app_id(request.sdk_app_id)?;
+        let limit = operator::limit(&request.limit)?;
+        let work = async move {
+            plane
+                .remove_override(&caller, id, limit, clock::now())
+                .await
+        };
+        self.change(id, work).await
+    }
+
+    async fn list_audit(
+        &self,
+        request: Request<ListAuditRequest>,
+    ) -> Result<Response<ListAuditResponse>, Status> {
+        let request = request.into_inner();
+        let app = match request.sdk_app_id {
+            0 => None,
+            number => Some(app_id(number)?),
+        };
+        let size = page_size(request.page_size)?;
+        let before = page_token(&request.page_token)?;
+        // One more than asked for tells whether there is another page.
+        let page = Page {
+            app,
+            before,
+            size: size + 1,
+        };
+        let entries = self.plane.audit(&page).await;
+        let mut entries = entries.map_err(|error| self.refused(&error.into()))?;
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let more = entries.len() > size;
+        entries.truncate(size);
+        let last = entries.last().filter(|_| more);
+        Ok(Response::new(ListAuditResponse {
+            next_page_token: last.map(|it| it.sequence.to_string()).unwrap_or_default(),
+            entries: entries.into_iter().map(operator::entry).collect(),
+        }))
+    }
+
+    async fn reload(
+        &self,
+        request: Request<ReloadRequest>,
+    ) -> Result<Response<ReloadResponse>, Status> {
+        let (reloader, caller) = (Arc::clone(&self.reloader), operator::caller(&request));
+        let done = tokio::spawn(async move { reloader.reload(&caller, clock::now()).await }).await;
         let done = done.map_err(|_| Status::internal("the reload broke off"))?;
-        let revision = done.map_err(|error| not_reloaded(&error))?;
+        let catalog = &self.plane.gateway().terms().catalog;
+        let revision = done.map_err(|error| operator::not_reloaded(&error, catalog))?;
         Ok(Response::new(ReloadResponse { revision }))
     }
 }
@@ -180,30 +209,19 @@ fn app_id(number: u32) -> Result<SdkAppId, Status> {
     SdkAppId::new(number).map_err(|error| id_fault("sdk_app_id", error).status())
 }
 
-/// A failed reload as a status: what is wrong in the files, each fault with its place.
-fn not_reloaded(error: &ReloadError) -> Status {
-    let violations: Vec<_> = match error {
-        ReloadError::BuiltIn => Vec::new(),
-        ReloadError::Faults(faults) => faults
-            .iter()
-            .take(FAULTS_MAX)
-            .map(|fault| {
-                let place = format!("{}:{}:{}", fault.file, fault.line, fault.column);
-                PreconditionViolation::new("CONFIG_FAULT", place, &*fault.message)
-            })
-            .collect(),
-        ReloadError::Stranded(stranded) => stranded
-            .iter()
-            .take(FAULTS_MAX)
-            .map(|one| {
-                let what = format!(
-                    "is on edition \"{}\", which the new catalog lacks",
-                    one.edition
-                );
-                PreconditionViolation::new("EDITION_IN_USE", format!("app {}", one.app), what)
-            })
-            .collect(),
-    };
-    let details = ErrorDetails::with_precondition_failure(violations);
-    Status::with_error_details(Code::FailedPrecondition, error.to_string(), details)
+fn page_size(asked: u32) -> Result<u32, Status> {
+    match asked {
+        0 => Ok(PAGE),
+        1..=PAGE_MAX => Ok(asked),
+        _ => Err(Fault::of("page_size", "must be at most 1,000").status()),
+    }
+}
+
+/// Where the page before ended; nothing for the first page.
+fn page_token<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Status> {
+    let wrong = |_| Fault::of("page_token", "is no `next_page_token` of this call").status();
+    match token {
+        "" => Ok(None),
+        token => token.parse().map(Some).map_err(wrong),
+    }
 }

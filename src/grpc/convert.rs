@@ -116,21 +116,25 @@ fn remedy(remedy: Remedy) -> proto::Remedy {
 }
 
 fn limit(name: LimitName, limit: &Limit, edition: &str) -> proto::Limit {
-    use proto::limit::Enforcement as Wire;
-    let enforcement = match limit.enforcement {
-        Enforcement::Enforce => Wire::Enforce,
-        Enforcement::Shadow => Wire::Shadow,
-        Enforcement::Off => Wire::Off,
-    };
     proto::Limit {
         name: name.name().to_owned(),
         value: limit.bound.finite(),
         source: Some(source(limit.source, edition)),
-        enforcement: enforcement.into(),
+        enforcement: enforcement(limit.enforcement).into(),
     }
 }
 
-/// An app as operators see it.
+/// What is done when a limit is reached.
+pub(super) fn enforcement(enforcement: Enforcement) -> proto::limit::Enforcement {
+    use proto::limit::Enforcement as Wire;
+    match enforcement {
+        Enforcement::Enforce => Wire::Enforce,
+        Enforcement::Shadow => Wire::Shadow,
+        Enforcement::Off => Wire::Off,
+    }
+}
+
+/// An app as operators see it, without what calls have set for it.
 pub(super) fn app(number: u32, entitlements: &Entitlements, now: Timestamp) -> proto::App {
     use proto::app::State;
     let state = match entitlements.standing.state(now) {
@@ -148,6 +152,7 @@ pub(super) fn app(number: u32, entitlements: &Entitlements, now: Timestamp) -> p
         revision: entitlements.revision,
         limits: limits.into(),
         adopt_unknown: entitlements.adopt_unknown,
+        overrides: Vec::new(),
     }
 }
 

@@ -31,7 +31,7 @@ impl Log {
         let first = found.end;
         let file = name(first);
         let begun = begin(&*storage, set, first, options.ahead_bytes);
-        let handle = begun.map_err(ReadError::io(&file))?;
+        let handle = begun.map_err(|error| ReadError::Begin { file, error })?;
         let listed = found.older.iter();
         let listed = listed.chain(found.segments.iter().map(|(segment, _)| segment));
         let mut segments: Vec<_> = listed.map(|segment| segment.first).collect();

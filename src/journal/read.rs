@@ -67,12 +67,22 @@ pub struct Tear {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The disk does not answer.
-    #[error("{file}: cannot be read: {source}: see to the disk, then start again")]
+    #[error("{file}: cannot be read: {error}: see to the disk, then start again")]
     Io {
         /// The file, or the directory.
         file: String,
         /// Why.
-        source: io::Error,
+        error: io::Error,
+    },
+    /// No segment can be begun to go on in.
+    #[error(
+        "{file}: cannot be begun: {error}: make room on the disk, or see to it, then start again; nothing is lost"
+    )]
+    Begin {
+        /// The segment.
+        file: String,
+        /// Why.
+        error: io::Error,
     },
     /// A later version has written it.
     #[error(
@@ -109,7 +119,7 @@ pub enum ReadError {
     },
     /// Whoever reads refuses an entry.
     #[error(
-        "{file}: the entry that ends at position {end}, in the frame at byte {offset}, cannot be used: {source}"
+        "{file}: the entry that ends at position {end}, in the frame at byte {offset}, cannot be used: {error}"
     )]
     Refused {
         /// The segment.
@@ -119,15 +129,15 @@ pub enum ReadError {
         /// Where the entry ends.
         end: Position,
         /// Why.
-        source: Box<dyn Error + Send + Sync>,
+        error: Box<dyn Error + Send + Sync>,
     },
 }
 
 impl ReadError {
     pub(super) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
-        |source| Self::Io {
+        |error| Self::Io {
             file: file.to_owned(),
-            source,
+            error,
         }
     }
 }
@@ -323,11 +333,11 @@ impl Reading<'_, '_> {
             return Ok(());
         }
         self.found.entries += 1;
-        (self.visit)(entry).map_err(|source| ReadError::Refused {
+        (self.visit)(entry).map_err(|error| ReadError::Refused {
             file: file.to_owned(),
             offset,
             end: entry.end,
-            source,
+            error,
         })
     }
 

@@ -18,6 +18,8 @@ const GAP_BYTES_MAX: u64 = 1 << 40;
 const TRIED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// What a checksum is computed over at once, and how far headers are looked for in one piece.
 const STEP: usize = 64 * 1024;
+/// Room that nothing was written to yet.
+static ROOM: [u8; STEP] = [0; STEP];
 
 /// A place to search on from.
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +153,10 @@ impl<F: FnMut(Later) -> bool> Search<'_, F> {
         let reached = self.behind.reached;
         let rest = self.window.rest(offset);
         let piece = self.window.at(offset, STEP)?;
+        // Most of what is searched after a kill; no header is all zeros.
+        if ROOM.starts_with(piece) {
+            return Ok(None);
+        }
         let headers = piece.windows(FRAME_HEADER).zip(0_u64..);
         let mut likely = headers.filter_map(|(bytes, skipped)| {
             let header = FrameHeader::decode(bytes)?;

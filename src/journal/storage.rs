@@ -28,6 +28,10 @@ pub trait Storage: Send + Sync + Debug {
     fn list(&self) -> io::Result<Vec<Stored>>;
     /// Makes durable what was created, renamed and removed.
     fn sync_dir(&self) -> io::Result<()>;
+    /// How many bytes are best written at once, where it is a choice.
+    fn piece_bytes(&self) -> usize {
+        1 << 20
+    }
 }
 
 /// A file of a [`Storage`].

@@ -102,6 +102,17 @@ impl Log {
         Ok(first)
     }
 
+    /// Makes durable what was appended before a position: a snapshot that has seen it must not be there without it.
+    pub fn make_durable(&self, position: Position) -> io::Result<()> {
+        let mut upkeep = self.upkeep.lock();
+        self.write_and_sync(&mut upkeep);
+        if upkeep.synced >= position {
+            Ok(())
+        } else {
+            Err(self.broken())
+        }
+    }
+
     /// Removes segments that are wholly before a position: those that a durable snapshot of that position replaces.
     pub fn forget_before(&self, position: Position) -> io::Result<()> {
         let gone = {

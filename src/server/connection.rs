@@ -24,6 +24,7 @@ use super::received::Held;
 use super::short::{Incoming, Method, Promise, Whole, refuse, settle};
 use super::worker::Shared;
 use crate::config::Connections;
+use crate::grpc::Peer;
 use crate::journal::Position;
 
 /// Largest set of headers that is read, in bytes.
@@ -64,11 +65,15 @@ fn builder(limits: &Connections) -> Builder {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(io: I, shared: Arc<Shared>) {
+pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(
+    io: I,
+    peer: Peer,
+    shared: Arc<Shared>,
+) {
     let handshake = builder(&shared.limits).handshake::<_, Bytes>(io);
     match timeout(shared.limits.handshake, handshake).await {
         Ok(Ok(h2)) => {
-            let mut connection = Connection::new(h2, shared);
+            let mut connection = Connection::new(h2, peer, shared);
             poll_fn(|cx| connection.poll(cx)).await;
         }
         Ok(Err(error)) => tracing::debug!("handshake failed: {error}"),
@@ -78,6 +83,8 @@ pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(io: I, shared: Arc<
 
 struct Connection<I> {
     h2: h2::server::Connection<I, Bytes>,
+    /// Who is at the other end.
+    peer: Peer,
     shared: Arc<Shared>,
     /// Calls whose message is not whole yet.
     incoming: Vec<Incoming>,
@@ -115,11 +122,12 @@ enum Beat {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
-    fn new(mut h2: h2::server::Connection<I, Bytes>, shared: Arc<Shared>) -> Self {
+    fn new(mut h2: h2::server::Connection<I, Bytes>, peer: Peer, shared: Arc<Shared>) -> Self {
         let pulse = Pulse::new(h2.ping_pong(), &shared.limits);
         let ear = shared.bell.ear();
         Self {
             h2,
+            peer,
             shared,
             incoming: Vec::new(),
             waiting: Vec::new(),
@@ -177,11 +185,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     }
 
     #[inline]
-    fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+    fn begin(&mut self, mut request: Request<RecvStream>, respond: SendResponse<Bytes>) {
         self.pulse.quiet = 0;
         match Method::of(&request) {
             Some(method) => self.incoming.push(Incoming::new(method, request, respond)),
-            None => long::begin(&self.shared, &self.held, request, respond),
+            None => {
+                request.extensions_mut().insert(self.peer.clone());
+                long::begin(&self.shared, &self.held, request, respond);
+            }
         }
     }
 

@@ -46,6 +46,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::clock::JumpWatch;
 use crate::config::Settings;
+use crate::control::ControlPlane;
 use crate::gateway::Gateway;
 use crate::grpc::Control;
 use crate::proto;
@@ -117,9 +118,10 @@ impl Server {
     /// of its own.
     pub async fn start(
         settings: Settings,
-        gateway: Arc<Gateway>,
+        plane: Arc<ControlPlane>,
         reloader: Arc<Reloader>,
     ) -> Result<Self, StartError> {
+        let gateway = Arc::clone(plane.gateway());
         let on = |at: String| move |error| StartError::Listen { at, error };
         let tcp = Listener::tcp(settings.listen).map_err(on(settings.listen.to_string()))?;
         let grpc = tcp.address().unwrap_or(settings.listen);
@@ -136,7 +138,7 @@ impl Server {
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
         let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
-        let (health, routes) = routes(&gateway, &reloader).await;
+        let (health, routes) = routes(plane, reloader).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -299,10 +301,10 @@ fn processors() -> usize {
 }
 
 /// The services that tonic answers.
-async fn routes(gateway: &Arc<Gateway>, reloader: &Arc<Reloader>) -> (HealthReporter, Routes) {
+async fn routes(plane: Arc<ControlPlane>, reloader: Arc<Reloader>) -> (HealthReporter, Routes) {
     let (health, health_service) = tonic_health::server::health_reporter();
     tell(&health, ServingStatus::Serving).await;
-    let control = Control::new(Arc::clone(gateway), Arc::clone(reloader));
+    let control = Control::new(plane, reloader);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)

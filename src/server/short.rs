@@ -18,10 +18,9 @@ use super::long;
 use super::received::Held;
 use super::worker::Shared;
 use crate::clock::{self, Stopwatch};
-use crate::gateway::Gateway;
-use crate::grpc::{self, MESSAGE_BYTES_MAX, PREFIX_BYTES};
+use crate::grpc::{self, MESSAGE_BYTES_MAX, PREFIX_BYTES, Reply};
 use crate::journal::{Position, Unavailable};
-use crate::telemetry::{Call, Counters};
+use crate::telemetry::Call;
 use crate::time::Timestamp;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -148,10 +147,10 @@ pub(super) struct Whole {
     promises: Vec<Promise>,
 }
 
-/// An answer, and where it goes once it can be kept.
+/// An answer that promises something, and where it goes once that can be kept.
 pub(super) struct Promise {
     respond: SendResponse<Bytes>,
-    answered: Result<Bytes, Status>,
+    frame: Bytes,
 }
 
 impl Whole {
@@ -180,7 +179,7 @@ impl Whole {
             gateway, counters, ..
         } = &**shared;
         if !self.admits.is_empty() {
-            self.answer_admits(gateway, counters, now);
+            self.answer_admits(shared, held, now);
             let calls = self.admits.len();
             counters.took(Call::Admit, calls, stopwatch.elapsed());
             self.admits.clear();
@@ -193,21 +192,29 @@ impl Whole {
             } else {
                 let answered = grpc::admit_batch(gateway, counters, &message, now);
                 counters.took(Call::AdmitBatch, 1, stopwatch.elapsed());
-                self.promises.push(Promise { respond, answered });
+                promise(&mut self.promises, shared, held, respond, answered);
             }
+        }
+        if self.promises.is_empty() {
+            return None;
         }
         let unreached = gateway.commit();
         if unreached.is_none() {
-            self.keep(shared, held);
+            for Promise { respond, frame } in self.promises.drain(..) {
+                send(shared, held, respond, frame);
+            }
         }
         unreached
     }
 
-    fn answer_admits(&mut self, gateway: &Gateway, counters: &Counters, now: Timestamp) {
+    fn answer_admits(&mut self, shared: &Arc<Shared>, held: &Arc<Held>, now: Timestamp) {
+        let Shared {
+            gateway, counters, ..
+        } = &**shared;
         let (admitting, promises) = (&mut self.admitting, &mut self.promises);
         let mut give_to = |place: usize, answered| {
             if let Some(respond) = admitting.get_mut(place).and_then(Option::take) {
-                promises.push(Promise { respond, answered });
+                promise(promises, shared, held, respond, answered);
             }
         };
         if let [message] = self.admits.as_slice() {
@@ -218,31 +225,39 @@ impl Whole {
         }
     }
 
-    /// Gives the answers: what they promise is in the journal.
-    fn keep(&mut self, shared: &Arc<Shared>, held: &Arc<Held>) {
-        for Promise { respond, answered } in self.promises.drain(..) {
-            give(shared, held, respond, answered);
-        }
-    }
-
     /// Takes the answers out that wait for the journal.
     pub(super) fn take_promises(&mut self) -> Vec<Promise> {
         std::mem::take(&mut self.promises)
     }
 }
 
-/// Gives answers that have waited for the journal; it has what they promise, or says why it cannot.
+/// Gives an answer, or lets it wait if it promises something.
+#[inline]
+fn promise(
+    promises: &mut Vec<Promise>,
+    shared: &Arc<Shared>,
+    held: &Arc<Held>,
+    respond: SendResponse<Bytes>,
+    answered: Result<Reply, Status>,
+) {
+    match answered {
+        Ok(Reply {
+            bytes: frame,
+            promises: true,
+        }) => promises.push(Promise { respond, frame }),
+        answered => give(shared, held, respond, answered.map(|reply| reply.bytes)),
+    }
+}
+
+/// Gives answers that have waited for the journal: it has what they promise, or says why it cannot.
 pub(super) fn settle(
     shared: &Arc<Shared>,
     held: &Arc<Held>,
     promises: Vec<Promise>,
     kept: Result<(), Unavailable>,
 ) {
-    for Promise { respond, answered } in promises {
-        let answered = answered.and_then(|frame| match kept {
-            Ok(()) => Ok(frame),
-            Err(why) => Err(grpc::unavailable(why)),
-        });
+    for Promise { respond, frame } in promises {
+        let answered = kept.map(|()| frame).map_err(grpc::unavailable);
         give(shared, held, respond, answered);
     }
 }

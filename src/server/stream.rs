@@ -5,6 +5,7 @@
 //! peer that does not read makes its own sending wait.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -49,7 +50,7 @@ impl StreamingService<Bytes> for Batches {
             shared,
             promised: VecDeque::new(),
             promised_bytes: 0,
-            end: None,
+            end: End::NotYet,
         })))
     }
 }
@@ -61,8 +62,14 @@ struct Answers {
     /// Answers that wait until the journal has reached their positions, in order.
     promised: VecDeque<Promise>,
     promised_bytes: usize,
-    /// Why the stream ends, once nothing is promised any more.
-    end: Option<Option<Status>>,
+    end: End,
+}
+
+/// Whether batches are taken, and how the stream ends once nothing is promised any more.
+enum End {
+    NotYet,
+    With(Status),
+    Well,
 }
 
 /// The answer to a batch, and where the journal must be for it.
@@ -77,29 +84,32 @@ impl Stream for Answers {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        while this.end.is_none() && this.promised_bytes < PROMISED_BYTES {
+        while matches!(this.end, End::NotYet) && this.promised_bytes < PROMISED_BYTES {
             // Not only when the peer pauses: one that never does would keep the gateway from ending.
             if this.shared.bell.is_stopping() {
-                this.end = Some(Some(long::stopping()));
+                this.end = End::With(long::stopping());
                 break;
             }
             match Pin::new(&mut this.batches).poll_next(cx) {
                 Poll::Ready(Some(Ok(batch))) => {
-                    if let Some(answer) = this.decide(batch) {
+                    if let Some(answer) = this.decide(&batch) {
                         return Poll::Ready(Some(Ok(answer)));
                     }
                 }
-                Poll::Ready(Some(Err(status))) => this.end = Some(Some(status)),
-                Poll::Ready(None) => this.end = Some(None),
+                Poll::Ready(Some(Err(status))) => this.end = End::With(status),
+                Poll::Ready(None) => this.end = End::Well,
                 Poll::Pending => break,
             }
         }
         if let Some(answer) = ready!(this.poll_promised(cx)) {
             return Poll::Ready(Some(Ok(answer)));
         }
-        match &mut this.end {
-            Some(end) => Poll::Ready(end.take().map(Err)),
-            None => Poll::Pending,
+        if matches!(this.end, End::NotYet) {
+            return Poll::Pending;
+        }
+        match mem::replace(&mut this.end, End::Well) {
+            End::With(status) => Poll::Ready(Some(Err(status))),
+            End::NotYet | End::Well => Poll::Ready(None),
         }
     }
 }
@@ -107,15 +117,16 @@ impl Stream for Answers {
 impl Answers {
     /// Decides a batch. The answer, if it may leave at once.
     #[inline]
-    fn decide(&mut self, batch: Bytes) -> Option<Bytes> {
+    fn decide(&mut self, batch: &Bytes) -> Option<Bytes> {
         let stopwatch = Stopwatch::start();
         let Shared {
             gateway, counters, ..
         } = &*self.shared;
-        let answer = grpc::admit_in_stream(gateway, counters, &batch, clock::now());
-        let unreached = gateway.commit();
+        let reply = grpc::admit_in_stream(gateway, counters, batch, clock::now());
+        let unreached = reply.promises.then(|| gateway.commit()).flatten();
         counters.took(Call::StreamBatch, 1, stopwatch.elapsed());
-        // Answers keep the order of the batches: this one may have overtaken others whose task has not been woken yet.
+        let answer = reply.bytes;
+        // Answers keep the order of the batches: one that waits for nothing may have others before it.
         let position = match (unreached, self.promised.back()) {
             (None, None) => return Some(answer),
             (Some(position), _) => position,
@@ -124,7 +135,7 @@ impl Answers {
         self.promised_bytes += answer.len();
         self.promised.push_back(Promise {
             position,
-            batch_id: grpc::batch_id(&batch),
+            batch_id: grpc::batch_id(batch),
             answer,
         });
         None

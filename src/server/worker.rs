@@ -22,6 +22,7 @@ use super::bell::Bell;
 use super::connection;
 use crate::config::Connections;
 use crate::gateway::Gateway;
+use crate::grpc::Peer;
 use crate::telemetry::Counters;
 
 /// What the connections of one worker share.
@@ -164,13 +165,15 @@ async fn serve(
 async fn run(socket: Socket, shared: Arc<Shared>) -> io::Result<()> {
     match socket {
         Socket::Tcp(socket) => {
+            let peer = Peer(socket.peer_addr()?.to_string().into());
             let socket = tokio::net::TcpStream::from_std(socket)?;
             socket.set_nodelay(true)?;
-            connection::serve(socket, shared).await;
+            connection::serve(socket, peer, shared).await;
         }
         Socket::Unix(socket) => {
             let socket = tokio::net::UnixStream::from_std(socket)?;
-            connection::serve(Mended::new(socket), shared).await;
+            let peer = Peer("unix".into());
+            connection::serve(Mended::new(socket), peer, shared).await;
         }
     }
     Ok(())

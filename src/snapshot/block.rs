@@ -14,8 +14,6 @@ const FILE_HEADER: usize = 64;
 const BLOCK_HEADER: usize = 32;
 /// The kind of the last block.
 const END: u8 = 0;
-/// Bytes that are written at once.
-const WRITE_BYTES: usize = 1 << 20;
 /// Bytes that are written between two syncs: one for all at the end would hold up the journal's.
 const SYNC_BYTES: u64 = 16 << 20;
 /// Bytes that are read at once.
@@ -41,12 +39,12 @@ pub(super) struct Tag {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The disk does not answer.
-    #[error("{file}: cannot be read: {source}: see to the disk, then start again")]
+    #[error("{file}: cannot be read: {error}: see to the disk, then start again")]
     Io {
         /// The file.
         file: String,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A later version has written it.
     #[error(
@@ -72,9 +70,9 @@ pub enum SnapshotError {
 
 impl SnapshotError {
     pub(super) fn io(file: &str) -> impl FnOnce(io::Error) -> Self {
-        |source| Self::Io {
+        |error| Self::Io {
             file: file.to_owned(),
-            source,
+            error,
         }
     }
 }
@@ -83,6 +81,7 @@ impl SnapshotError {
 pub(super) struct Writer {
     file: Arc<dyn StoredFile>,
     set: SetId,
+    piece_bytes: usize,
     buffer: Vec<u8>,
     written: u64,
     unsynced: u64,
@@ -98,7 +97,8 @@ impl Writer {
         set: SetId,
         base: Position,
     ) -> io::Result<Self> {
-        let mut header = Vec::with_capacity(WRITE_BYTES * 2);
+        let piece_bytes = storage.piece_bytes();
+        let mut header = Vec::with_capacity(piece_bytes.saturating_mul(2));
         header.extend(magic);
         header.extend(FORMAT.to_le_bytes());
         header.extend([0; 4]);
@@ -109,6 +109,7 @@ impl Writer {
         Ok(Self {
             file: storage.create(name)?,
             set,
+            piece_bytes,
             buffer: header,
             written: 0,
             unsynced: 0,
@@ -132,7 +133,7 @@ impl Writer {
         self.buffer.extend(rest);
         self.buffer.extend_from_slice(body);
         self.blocks += 1;
-        if self.buffer.len() >= WRITE_BYTES {
+        if self.buffer.len() >= self.piece_bytes {
             self.flush()?;
         }
         Ok(())

@@ -23,6 +23,8 @@ pub(crate) struct Loaded {
     pub(crate) set: SetId,
     /// The facts of every app in it, to be brought up to date.
     pub(crate) apps: HashMap<SdkAppId, Restoring>,
+    /// Where the journal was when its last part was taken: all before that was durable before the snapshot counted.
+    pub(crate) seen: Position,
 }
 
 /// Reads the snapshot that the journal goes on from at `base`. `progress` is told how many bytes have been read of how many.
@@ -37,13 +39,14 @@ pub(crate) fn load(
         return Err(reader.damaged(24, "its name is that of another snapshot"));
     }
     let mut apps: HashMap<SdkAppId, Restoring> = HashMap::new();
-    let bytes = reader.bytes;
+    let (bytes, mut seen) = (reader.bytes, base);
     loop {
         let offset = reader.place();
         progress(offset, bytes);
         let Some((tag, body)) = reader.next()? else {
             break;
         };
+        seen = seen.max(tag.position);
         if let Err(malformed) = take_in(&mut apps, tag, body) {
             return Err(reader.damaged(offset, &malformed.to_string()));
         }
@@ -51,6 +54,7 @@ pub(crate) fn load(
     Ok(Loaded {
         set: reader.set,
         apps,
+        seen,
     })
 }
 

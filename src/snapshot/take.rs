@@ -77,11 +77,14 @@ fn write(
         log,
         writer,
         part: Vec::new(),
+        last: base,
         longest_hold: Duration::ZERO,
     };
     for (id, app) in apps {
         taking.app(*id, app)?;
     }
+    // What the parts have seen must be in the journal behind them, whatever happens once the snapshot counts.
+    log.make_durable(taking.last)?;
     let bytes = taking.writer.finish()?;
     storage.rename(NEXT, &files::snapshot(base))?;
     storage.sync_dir()?;
@@ -93,6 +96,8 @@ struct Taking<'a> {
     writer: Writer,
     /// The part under way; its room is used again.
     part: Vec<u8>,
+    /// Where the journal was when the last part was taken.
+    last: Position,
     longest_hold: Duration,
 }
 
@@ -136,6 +141,7 @@ impl Taking<'_> {
         // To those who wait: this thread would have the lock again before they are awake.
         MutexGuard::unlock_fair(facts);
         self.longest_hold = self.longest_hold.max(held);
+        self.last = position;
         if !self.part.is_empty() {
             let tag = Tag {
                 kind,

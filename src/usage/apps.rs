@@ -11,7 +11,7 @@ use papaya::HashMap;
 use parking_lot::Mutex;
 
 use super::facts::Facts;
-use crate::entitlement::Entitlements;
+use crate::entitlement::{Entitlements, Overrides};
 use crate::id::SdkAppId;
 use crate::subscription::{Plan, Standing};
 
@@ -26,12 +26,14 @@ pub(crate) struct App {
 }
 
 /// What an app's entitlements are resolved from, apart from the terms that all apps share.
-#[derive(Clone)]
-pub(crate) struct Control {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Control {
     /// What it subscribes to.
-    pub(crate) plan: Plan,
+    pub plan: Plan,
     /// Until when its service stands.
-    pub(crate) standing: Standing,
+    pub standing: Standing,
+    /// What operators have set for it by calls.
+    pub overrides: Overrides,
 }
 
 impl App {

@@ -223,7 +223,9 @@ pub(super) fn key(key: Key) -> [u8; 16] {
 #[inline]
 fn put(out: &mut Vec<u8>, change: u8, parts: &[&[u8]]) {
     out.push(change);
-    parts.iter().for_each(|part| out.extend_from_slice(part));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
 }
 
 #[inline]
@@ -352,7 +354,9 @@ mod tests {
             Change::Left { user, group },
         ];
         let mut bytes = Vec::new();
-        changes.iter().for_each(|change| change.put(&mut bytes));
+        for change in &changes {
+            change.put(&mut bytes);
+        }
         let mut rest = bytes.as_slice();
         for change in &changes {
             assert_eq!(Change::read(&mut rest).as_ref(), Some(change));

@@ -14,6 +14,8 @@ const SCAN_MAX: usize = 64;
 /// Bits of [`Edges::size`] for the block's order; the length stands above.
 const ORDER_BITS: u32 = 5;
 
+/// Orders of blocks: the last holds [`EDGES_MAX`] entries.
+const ORDERS: u8 = 25;
 /// Most edges on a list.
 pub(super) const EDGES_MAX: u64 = 1 << 26;
 
@@ -154,7 +156,9 @@ impl<T> Edges<T> {
             self.set_size(len, 0);
             return;
         }
-        let order = (0..).find(|order| capacity(*order) >= len).unwrap_or(0);
+        let order = (0..ORDERS)
+            .find(|order| capacity(*order) >= len)
+            .expect("EDGES_MAX entries fit in a block");
         self.start = pool.take(order);
         self.set_size(len, order);
         pool.block_mut(self.start)

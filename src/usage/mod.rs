@@ -26,7 +26,8 @@ mod restore;
 mod sweep;
 mod undo;
 
-pub(crate) use apps::{App, Apps, Control};
+pub use apps::Control;
+pub(crate) use apps::{App, Apps};
 pub use budget::Totals;
 pub(crate) use decide::Context;
 pub(crate) use facts::{Facts, Reuse};

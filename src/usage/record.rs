@@ -98,10 +98,15 @@ impl Logins {
     }
 
     /// The logins of ten bytes.
-    pub(super) fn from_bytes([a, b, c, d, e, f, g, h, low, high]: [u8; 10]) -> Self {
+    pub(super) fn from_bytes(bytes: [u8; 10]) -> Self {
+        let number = |bytes: &[u8]| {
+            let higher_first = bytes.iter().rev();
+            higher_first.fold(0, |number, byte| number << 8 | u64::from(*byte))
+        };
+        let (bits, last) = bytes.split_at(8);
         Self {
-            bits: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            last: u16::from_le_bytes([low, high]),
+            bits: number(bits),
+            last: u16::try_from(number(last)).expect("two bytes"),
         }
     }
 

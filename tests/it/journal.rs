@@ -4,10 +4,10 @@ mod any_bytes;
 mod content;
 mod crash;
 mod damage;
-mod dice;
+pub mod dice;
 mod directory;
 mod failing;
-mod faulty;
+pub mod faulty;
 mod threads;
 
 use std::sync::Arc;

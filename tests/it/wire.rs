@@ -2,11 +2,13 @@
 
 mod answers;
 mod control;
+mod disk;
 mod drain;
 mod floods;
 mod gate;
 mod last_place;
 mod limits;
+mod operators;
 mod parser;
 mod program;
 mod raw;

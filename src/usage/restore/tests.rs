@@ -10,10 +10,13 @@ use crate::usage::Totals;
 use crate::usage::locate::Found;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A user's logins, groups, friends, and on how many lists they are.
+type Told = (Vec<u8>, BTreeSet<Key>, BTreeSet<Key>, u32);
+
 /// Everything that can be asked about an app, by keys.
 #[derive(Debug, PartialEq)]
 struct Dump {
-    users: BTreeMap<Key, (Vec<u8>, BTreeSet<Key>, BTreeSet<Key>, u32)>,
+    users: BTreeMap<Key, Told>,
     tombstones: BTreeMap<Key, Vec<u8>>,
     groups: BTreeMap<Key, (u8, Option<Key>, u32)>,
     counts: AppCounts,
@@ -129,7 +132,7 @@ impl Story {
         let group = self.facts.group(group_key);
         match self.below(20) {
             0..=5 => {
-                let owner = Some(group_key).filter(|_| group_key.low % 3 > 0);
+                let owner = Some(group_key).filter(|_| !group_key.low.is_multiple_of(3));
                 let id = Named {
                     key: group_key,
                     text: "group",

@@ -11,10 +11,11 @@ use quotagate::client::OperationKind;
 use quotagate::proto::admission_service_server::{AdmissionService, AdmissionServiceServer};
 use quotagate::proto::control_service_server::{ControlService, ControlServiceServer};
 use quotagate::proto::{
-    AdmitBatchRequest, AdmitBatchResponse, AdmitRequest, AdmitResponse, App, BatchError,
-    CreateAppRequest, FieldViolation, GetAppRequest, GetUsageRequest, GetUsageResponse,
-    ListAppsRequest, ListAppsResponse, Login, Outcome, Reason, ReloadRequest, ReloadResponse,
-    SetEditionRequest, admit_request, operation,
+    AdmitBatchRequest, AdmitBatchResponse, AdmitRequest, AdmitResponse, App, AuditEntry,
+    BatchError, CreateAppRequest, FieldViolation, GetAppRequest, GetUsageRequest, GetUsageResponse,
+    ListAppsRequest, ListAppsResponse, ListAuditRequest, ListAuditResponse, Login, Outcome, Reason,
+    ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest, SetOverrideRequest,
+    admit_request, operation,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{self, Runtime};
@@ -331,6 +332,39 @@ impl ControlService for Control {
     ) -> Result<Response<App>, Status> {
         let request = request.into_inner();
         Ok(app(request.sdk_app_id, request.edition))
+    }
+
+    async fn set_override(
+        &self,
+        request: Request<SetOverrideRequest>,
+    ) -> Result<Response<App>, Status> {
+        let request = request.into_inner();
+        Ok(app(request.sdk_app_id, request.limit))
+    }
+
+    async fn remove_override(
+        &self,
+        request: Request<RemoveOverrideRequest>,
+    ) -> Result<Response<App>, Status> {
+        let limit = request.into_inner().limit;
+        Err(Status::not_found(format!("no override of {limit}")))
+    }
+
+    /// One entry, by whoever asks for it.
+    async fn list_audit(
+        &self,
+        request: Request<ListAuditRequest>,
+    ) -> Result<Response<ListAuditResponse>, Status> {
+        let actor = request.metadata().get("x-quotagate-actor");
+        let actor = actor.map_or("", |actor| actor.to_str().expect("text"));
+        let entry = AuditEntry {
+            actor: actor.to_owned(),
+            ..AuditEntry::default()
+        };
+        Ok(Response::new(ListAuditResponse {
+            entries: vec![entry],
+            next_page_token: String::new(),
+        }))
     }
 
     async fn reload(&self, _: Request<ReloadRequest>) -> Result<Response<ReloadResponse>, Status> {

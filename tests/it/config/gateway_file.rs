@@ -94,6 +94,7 @@ idle_seconds = 0.5
 [storage]
 data_dir = 5
 level = "disk"
+snapshot_mib = 0
 dir = "x"
 [[apps]]
 sdk_app_id = 0
@@ -117,10 +118,11 @@ edition = "pro"
     g:11:16: `idle_seconds` must be a whole number from 1 to 86400; found 0.5
     g:13:12: `data_dir` must be a text of 1 to 500 characters; found 5
     g:14:9: `level` cannot be "disk"; known: `power`, `process`, `memory`
-    g:15:1: [storage] has no key "dir"; known: `data_dir`, `level`
-    g:17:14: `sdk_app_id` must be a whole number from 1 to 4294967295; found 0
-    g:21:14: app 5 stands on line 18 already: keep one
-    g:22:1: the app lacks `sdk_app_id`: add it
+    g:15:16: `snapshot_mib` must be a whole number from 1 to 1048576; found 0
+    g:16:1: [storage] has no key "dir"; known: `data_dir`, `level`, `snapshot_mib`
+    g:18:14: `sdk_app_id` must be a whole number from 1 to 4294967295; found 0
+    g:22:14: app 5 stands on line 19 already: keep one
+    g:23:1: the app lacks `sdk_app_id`: add it
     "#);
 }
 

@@ -73,13 +73,21 @@ struct Plan {
     dice: Dice,
 }
 
-/// What others do while a sync takes its time.
+/// What others do while a call takes its time.
 type Meanwhile = Box<dyn FnMut() + Send>;
+
+/// During which calls others do something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum During {
+    Syncs,
+    /// Writes, too.
+    Changes,
+}
 
 /// The storage. Clones are the same one.
 #[derive(Clone)]
 pub struct Faulty {
-    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    meanwhile: Arc<Mutex<Option<(During, Meanwhile)>>>,
     directory: Arc<Mutex<Directory>>,
     plan: Arc<Mutex<Plan>>,
 }
@@ -164,14 +172,24 @@ impl Faulty {
 
     /// Has something done by others during each sync.
     pub fn meanwhile(&self, done: Option<Meanwhile>) {
-        *self.meanwhile.lock() = done;
+        *self.meanwhile.lock() = done.map(|done| (During::Syncs, done));
     }
 
-    fn others(&self) {
-        let others = self.meanwhile.lock().take();
-        if let Some(mut others) = others {
-            others();
-            *self.meanwhile.lock() = Some(others);
+    /// Has something done by others during each sync and each write, whichever locks the caller holds then.
+    pub fn throughout(&self, done: Meanwhile) {
+        *self.meanwhile.lock() = Some((During::Changes, done));
+    }
+
+    fn others(&self, now: During) {
+        let others = {
+            let mut meanwhile = self.meanwhile.lock();
+            meanwhile.take_if(|(during, _)| now == During::Syncs || *during == now)
+        };
+        if let Some((during, mut others)) = others {
+            if !self.has_crashed() {
+                others();
+            }
+            *self.meanwhile.lock() = Some((during, others));
         }
     }
 
@@ -378,12 +396,17 @@ impl Storage for Faulty {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        self.others();
+        self.others(During::Syncs);
         self.call(Call::SyncDir).map_err(|(error, _)| error)?;
         let mut directory = self.directory.lock();
         directory.synced = directory.now.clone();
         directory.namings.clear();
         Ok(())
+    }
+
+    /// Files that are written from end to end take many calls, so that they can be troubled in the middle.
+    fn piece_bytes(&self) -> usize {
+        64
     }
 }
 
@@ -416,6 +439,7 @@ fn small(number: u64) -> usize {
 
 impl StoredFile for File {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.storage.others(During::Changes);
         let end = offset + bytes.len() as u64;
         let more = end.saturating_sub(self.content.lock().now.len() as u64);
         self.storage.has_room(more)?;
@@ -443,7 +467,7 @@ impl StoredFile for File {
         assert!(!has_failed, "a sync that has failed is tried again");
         // What is written meanwhile may be on the disk or not.
         let begun = self.content.lock().edits.len();
-        self.storage.others();
+        self.storage.others(During::Syncs);
         let called = self.storage.call(Call::Sync);
         let mut content = self.content.lock();
         if called.is_err() && !self.storage.has_crashed() {

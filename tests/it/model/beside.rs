@@ -7,10 +7,11 @@ use quotagate::admission::Mode;
 use quotagate::catalog::{Bound, Catalog, LimitName};
 use quotagate::entitlement::{Budgets, Entries, Policy, Rule, Setting, Target, Terms, Topic};
 use quotagate::gateway::{Commit, Gateway};
-use quotagate::id::IdKey;
+use quotagate::id::{IdKey, SdkAppId};
 use quotagate::subscription::{AppState, Plan, Standing};
 use quotagate::time::{DAY_MS, Timestamp, Zone};
 
+use super::facts::Group;
 use super::{Id, Kind, Model, Op, Rules, Verdict};
 use crate::support::{MORNING, app, at, catalog_with, group, user};
 
@@ -189,8 +190,30 @@ impl Beside {
     /// What both have of the app, of these users and of these groups must be the same.
     pub fn compare(&mut self, users: &[Id], groups: &[Id]) {
         self.model.facts.advance(self.now);
-        let facts = &self.model.facts;
-        let usage = self.gateway.app_usage(app(1), self.now).expect("an app");
+        let asked = Asked {
+            gateway: &self.gateway,
+            app: app(1),
+            now: self.now,
+            told: "",
+        };
+        asked.compare(&self.model, users, groups);
+    }
+}
+
+/// A gateway that is asked about an app at a time, and what it is asked for.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub gateway: &'a Gateway,
+    pub app: SdkAppId,
+    pub now: Timestamp,
+    pub told: &'a str,
+}
+
+impl Asked<'_> {
+    /// What it has of the app, of these users and of these groups must be what the model has.
+    pub fn compare(&self, model: &Model, users: &[Id], groups: &[Id]) {
+        let (facts, now, told) = (&model.facts, self.now, self.told);
+        let usage = self.gateway.app_usage(self.app, now).expect("an app");
         assert_eq!(
             [
                 usage.users,
@@ -206,36 +229,32 @@ impl Beside {
                 facts.friends.len(),
                 facts.logins.values().map(|users| users.len() as u64).sum(),
             ],
-            "users, groups, memberships, friends, user days at {}",
-            self.now
+            "{told}: users, groups, memberships, friends, user days at {now}"
         );
         let by_type: BTreeMap<_, _> = usage.groups_by_type.into_iter().collect();
         for (kind, found) in by_type {
-            let expected = facts
-                .groups
-                .values()
-                .filter(|group| *group.kind == *kind)
-                .count();
-            assert_eq!(found, expected as u64, "groups of type {kind}");
+            let of_kind = |group: &&Group| *group.kind == *kind;
+            let expected = facts.groups.values().filter(of_kind).count();
+            assert_eq!(found, expected as u64, "{told}: groups of type {kind}");
         }
         assert_eq!(
-            usage.daily_users,
-            facts.day_users(facts.day),
-            "users of {}",
+            (usage.daily_users, usage.daily_groups),
+            (facts.day_users(facts.day), facts.net()),
+            "{told}: users and net groups of {}",
             facts.day
         );
-        assert_eq!(usage.daily_groups, facts.net(), "net of {}", facts.day);
         let months = usage.months.iter().map(|month| {
             let (users, groups) = (month.peak_dau, month.peak_groups);
             (month.month, u64::from(users), u64::from(groups))
         });
-        assert_eq!(months.collect::<Vec<_>>(), facts.months());
+        assert_eq!(months.collect::<Vec<_>>(), facts.months(), "{told}: months");
         for id in users {
-            self.compare_user(id);
+            self.compare_user(model, id);
         }
         for id in groups {
-            let found = self.gateway.group_usage(app(1), group(id));
-            let kind = |name| self.catalog.group_type_named(name).map(|kind| kind.id);
+            let found = self.gateway.group_usage(self.app, group(id));
+            let terms = self.gateway.terms();
+            let kind = |name| terms.catalog.group_type_named(name).map(|kind| kind.id);
             assert_eq!(
                 found.map(|group| (Some(group.kind), group.members)),
                 facts.groups.get(id).map(|group| {
@@ -244,17 +263,17 @@ impl Beside {
                         facts.memberships.of_right(id).len() as u64,
                     )
                 }),
-                "type and members of {id}"
+                "{told}: type and members of {id}"
             );
         }
     }
 
-    fn compare_user(&self, id: Id) {
-        let facts = &self.model.facts;
-        let found = self.gateway.user_usage(app(1), user(id), self.now);
+    fn compare_user(&self, model: &Model, id: Id) {
+        let facts = &model.facts;
+        let found = self.gateway.user_usage(self.app, user(id), self.now);
         let expected = facts.users.contains(id).then(|| {
             (
-                self.model.joined_groups(id),
+                model.joined_groups(id),
                 facts.friends.of_left(id).len() as u64,
                 facts.logged_in(id, facts.day),
             )
@@ -262,7 +281,8 @@ impl Beside {
         assert_eq!(
             found.map(|user| (user.joined_groups, user.friends, user.counted_today)),
             expected,
-            "groups, friends and login of {id}"
+            "{}: groups, friends and login of {id}",
+            self.told
         );
     }
 }

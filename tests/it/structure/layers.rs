@@ -14,8 +14,8 @@ const IMPURE: &str = "std::fs std::net std::io std::process std::env std::thread
 const CLOCKS: &str =
     "std::time::Instant std::time::SystemTime chrono rustix::time tokio::time::Instant";
 
-/// Crates of the edges, and the modules that may name them.
-const EDGES: [(&str, &str); 3] = [
+/// Crates of the edges and of storage, and the modules that may name them.
+const EDGES: [(&str, &str); 4] = [
     (
         "serde serde_json toml clap comfy_table indicatif",
         "config trace presentation simulate cli",
@@ -24,6 +24,7 @@ const EDGES: [(&str, &str); 3] = [
         "tonic prost h2 http http_body axum tower",
         "proto client grpc server load cli",
     ),
+    ("sqlx", "ledger"),
     ("anyhow", "cli main"),
 ];
 

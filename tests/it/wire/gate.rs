@@ -10,14 +10,17 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
 use quotagate::clock;
 use quotagate::config::Settings;
+use quotagate::control::{ControlPlane, Wanted};
 use quotagate::gateway::Gateway;
 use quotagate::id::IdKey;
+use quotagate::journal::{Options, Storage};
+use quotagate::ledger::Ledger;
 use quotagate::proto::admission_service_client::AdmissionServiceClient;
 use quotagate::proto::control_service_client::ControlServiceClient;
 use quotagate::proto::{self, admit_request, operation};
+use quotagate::recovery::recover;
 use quotagate::reload::Reloader;
-use quotagate::server::{Drained, Server};
-use quotagate::subscription::{Plan, Standing};
+use quotagate::server::{Drained, Keeper, Server};
 use quotagate::usage::AppUsage;
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
@@ -47,6 +50,8 @@ pub struct Setup {
     pub settings: Settings,
     /// Where files to reload are.
     pub dir: Option<PathBuf>,
+    /// Where its journal is; nothing for a gateway that holds all in memory.
+    pub storage: Option<(Arc<dyn Storage>, Options)>,
 }
 
 /// A served gateway.
@@ -56,6 +61,7 @@ pub struct Gate {
     pub http: SocketAddr,
     server: Option<Server>,
     runtime: Runtime,
+    _keeper: Option<Keeper>,
 }
 
 impl Gate {
@@ -76,25 +82,35 @@ impl Gate {
             limits: "",
             settings,
             dir: None,
+            storage: None,
         };
         edit(&mut setup);
         let key = IdKey::new(*b"a key for tests.");
-        let gateway = Arc::new(Gateway::new(terms(setup.limits), key));
-        gateway
-            .create_app(
-                app(1),
-                Plan::of(setup.edition),
-                Standing::GOOD,
-                clock::now(),
-            )
-            .expect("a new app");
+        let gateway = Arc::new(match setup.storage {
+            None => Gateway::new(terms(setup.limits), key),
+            Some((storage, options)) => {
+                let recovered = recover(storage, options, &|_| None, &mut |_| {});
+                let recovered = recovered.expect("an empty storage");
+                Gateway::durable(terms(setup.limits), key, recovered)
+            }
+        });
+        let keeper = Keeper::start(&gateway, 1 << 20).expect("threads");
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
-        let reloader = Arc::new(Reloader::new(Arc::clone(&gateway), setup.dir));
-        let server = Server::start(setup.settings, Arc::clone(&gateway), reloader);
+        let plane = runtime.block_on(async {
+            let ledger = Ledger::in_memory().await.expect("memory");
+            let wanted = Wanted {
+                file: "the test",
+                apps: &[(app(1), Some(setup.edition.into()))],
+            };
+            ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock::now()).await
+        });
+        let plane = Arc::new(plane.expect("a new app"));
+        let reloader = Arc::new(Reloader::new(Arc::clone(&plane), setup.dir));
+        let server = Server::start(setup.settings, plane, reloader);
         let server = runtime.block_on(server).expect("a free port");
         Self {
             gateway,
@@ -102,6 +118,7 @@ impl Gate {
             http: server.http(),
             server: Some(server),
             runtime,
+            _keeper: keeper,
         }
     }
 

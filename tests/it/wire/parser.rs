@@ -292,7 +292,7 @@ impl Twins {
         match (told, expected) {
             (Err(_), None) => false,
             (Ok(frame), Some(expected)) => {
-                let message = grpc::unframed(frame).expect("a frame");
+                let message = grpc::unframed(frame.bytes).expect("a frame");
                 let told = proto::AdmitResponse::decode(message).expect("an answer");
                 assert_eq!(said(&told), meant(&expected.decision), "{decoded:?}");
                 assert_eq!(told.revision, expected.revision);
@@ -304,7 +304,7 @@ impl Twins {
 
     fn agree_on_batch(&self, message: &[u8]) -> bool {
         let told = grpc::admit_in_stream(&self.by_bytes, &self.counters, message, self.now);
-        let told = proto::AdmitBatchResponse::decode(told).expect("an answer");
+        let told = proto::AdmitBatchResponse::decode(told.bytes).expect("an answer");
         let decoded = proto::AdmitBatchRequest::decode(message).ok();
         // Both messages have the operation in fields of the same numbers.
         let operations = decoded

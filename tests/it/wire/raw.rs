@@ -73,6 +73,12 @@ impl Peer {
         peer
     }
 
+    /// Waits until the server gives the connection more room than the 64 KiB that every one begins with.
+    pub fn wait_for_room(&mut self) {
+        self.until(|frame| frame.kind == WINDOW_UPDATE && frame.stream == 0)
+            .expect("room");
+    }
+
     pub fn connect(address: SocketAddr) -> Self {
         Self::with(address, &[])
     }

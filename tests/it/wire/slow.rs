@@ -131,6 +131,7 @@ fn answers_that_are_not_read_end_their_stream() {
 fn long_answers_that_are_not_read_are_few_and_end() {
     let gate = Gate::with(|setup| setup.settings.connections.unread = 5 * SECOND);
     let mut peer = Peer::with(gate.grpc, &[(INITIAL_WINDOW_SIZE, 0)]);
+    peer.wait_for_room();
     // As much as fits into a frame; each answer has some 30 KB.
     let one = denied(800);
     let calls = 200;
@@ -158,8 +159,7 @@ fn long_answers_that_are_not_read_are_few_and_end() {
 fn a_stream_that_is_not_read_is_not_read_from() {
     let gate = Gate::open();
     let mut peer = Peer::with(gate.grpc, &[(INITIAL_WINDOW_SIZE, 10)]);
-    peer.until(|frame| frame.kind == SETTINGS)
-        .expect("settings");
+    peer.wait_for_room();
     peer.begin(1, ADMIT_STREAM).expect("it reads");
     let one = denied(50);
     // A window of 1 MiB: nothing beyond it may be sent until the server says so.
