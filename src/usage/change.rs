@@ -127,6 +127,24 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// The user whose list of groups or friends changes.
+    #[inline]
+    pub(super) const fn list_of(&self) -> Option<Slot<User>> {
+        match *self {
+            Self::EntryAdded { user, .. }
+            | Self::EntryRemoved { user, .. }
+            | Self::Joined { user, .. }
+            | Self::Left { user, .. } => Some(user),
+            Self::DayBegan { .. }
+            | Self::UserAdded { .. }
+            | Self::UserReturned { .. }
+            | Self::UserRemoved { .. }
+            | Self::LoggedIn { .. }
+            | Self::GroupAdded { .. }
+            | Self::GroupRemoved { .. } => None,
+        }
+    }
+
     /// Reads the change at the head of `bytes` and moves on behind it; nothing if there is none.
     pub(super) fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let mut rest = Reader(bytes);

@@ -202,6 +202,21 @@ impl Default for Index {
 }
 
 impl Index {
+    /// An index with room for so many keys, as it would have grown with them.
+    pub(super) fn with_room(keys: usize) -> Self {
+        let buckets = keys.max(1).div_ceil(LOAD_MAX).next_power_of_two();
+        let tables = buckets.div_ceil(BUCKETS_MAX).min(1 << BITS_MAX);
+        let bits = tables.trailing_zeros();
+        let numbers = 0..u32::try_from(tables).expect("at most 2^BITS_MAX");
+        Self {
+            directory: numbers.collect(),
+            bits,
+            tables: (0..tables)
+                .map(|_| Table::new(buckets.min(BUCKETS_MAX), bits))
+                .collect(),
+        }
+    }
+
     #[inline]
     fn table_number(&self, key: Key) -> usize {
         *self
@@ -380,6 +395,30 @@ mod tests {
             passed > 0,
             "entries that stand away from home are part of the test"
         );
+    }
+
+    #[test]
+    fn an_index_with_room_has_what_is_put_in() {
+        let hasher = IdKey::new([3; 16]).hasher();
+        for all in [0, 1, 10, 11, 1_280, 1_281, 30_000] {
+            let mut index = Index::with_room(all);
+            let tables = index.tables.len();
+            assert_eq!(index.directory.len(), tables);
+            let key = |n: u32| hasher.user(UserId::new(&format!("u{n}")).expect("valid"));
+            let all = u32::try_from(all).expect("small");
+            for n in 0..all {
+                index.insert(
+                    key(n),
+                    Slot::<()>::from_number(n),
+                    |slot| key(slot.number()),
+                );
+            }
+            for n in 0..all {
+                let found = index.find(key(n), |slot: Slot<()>| slot.number() == n);
+                assert_eq!(found.map(Slot::number), Some(n));
+            }
+            assert!(index.tables.len() <= tables * 2, "it has hardly grown");
+        }
     }
 
     /// An empty place next to one with tag 1 looks like another at first sight, and an empty place says slot 0.

@@ -7,7 +7,6 @@
 //! change twice is harmless. Absent on purpose: budgets and limits; what is there is there.
 
 use super::arena::{Arena, SLOTS_MAX, Slot};
-use super::budget::Totals;
 use super::change::{Change, Reader};
 use super::edges::NOT_LOOKED_FOR;
 use super::facts::{Facts, Reuse};
@@ -20,10 +19,17 @@ use crate::time::Day;
 /// Most slots that a record may skip: what one batch that was taken back can leave behind, and more.
 const SKIPPED_MAX: u32 = 1 << 20;
 
+/// Changes between two looks at one, and to its turn: as many as are applied while a cache line comes.
+const APART: usize = 16;
+/// Records of so many bytes are looked at ahead.
+const AHEAD_BYTES_MIN: usize = 64;
+
 /// The bytes are no image, or no record of a change that can have happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Malformed(&'static str);
+
+const NEVER_WAS: Malformed = Malformed("it names a user or group that never was");
 
 impl Malformed {
     /// What is wrong with them.
@@ -154,7 +160,9 @@ impl Restoring {
         if position <= self.since {
             return Ok(());
         }
+        let mut ahead = Ahead::of(records);
         while !records.is_empty() {
+            ahead.look(&self.facts);
             let change =
                 Change::read(&mut records).ok_or(Malformed("it is no record of a change"))?;
             self.count(&change);
@@ -289,99 +297,74 @@ impl Restoring {
         }
         Ok(())
     }
+}
 
-    /// The facts: rid of edges to the dead, counted, indexed, and taken from the gateway's budgets.
-    pub(crate) fn finish(self, totals: &Totals) -> Result<Facts, Malformed> {
-        if self.users.len < self.users.expected || self.groups.len < self.groups.expected {
-            return Err(Malformed("an app's users or groups are not all there"));
+/// Looks at changes before their turn: first for the user's record, then for the list in it.
+struct Ahead<'a> {
+    records: &'a [u8],
+    lists: &'a [u8],
+    turn: usize,
+}
+
+impl<'a> Ahead<'a> {
+    /// Nothing of few changes: they would have had their turns.
+    fn of(records: &'a [u8]) -> Self {
+        let records = if records.len() < AHEAD_BYTES_MIN {
+            &[]
+        } else {
+            records
+        };
+        Self {
+            records,
+            lists: records,
+            turn: 0,
         }
-        let mut facts = self.facts;
-        facts.users.extend(self.users.len, gone);
-        facts
-            .groups
-            .extend(self.groups.len, || no_group(GroupTypeId::default()));
-        facts.bury_tombstones();
-        facts.count_edges()?;
-        facts.index_users();
-        facts.index_groups()?;
-        facts.charged = facts.held();
-        totals.restore(&facts.charged);
-        Ok(facts)
+    }
+
+    /// Asks for what the changes after the next one need; at the first turn for what the first ones do, too.
+    #[inline]
+    fn look(&mut self, facts: &Facts) {
+        while !self.lists.is_empty() {
+            self.turn += 1;
+            let user = next(&mut self.records).and_then(|change| change.list_of());
+            if let Some(user) = user {
+                facts.users.prefetch(user);
+            }
+            if self.turn > APART {
+                next(&mut self.lists).inspect(|change| prefetch_list(facts, change));
+            }
+            if self.turn > 2 * APART {
+                return;
+            }
+        }
     }
 }
 
-impl Facts {
-    /// Tombstones that have had their time. It may have passed before the end, with no record of it.
-    fn bury_tombstones(&mut self) {
-        let day = self.counts.day();
-        for slot in slots(&self.users) {
-            let user = self.users.get_mut(slot);
-            if user.life == Life::Tombstone && !user.logins.any_recent(day) {
-                user.life = Life::Gone;
-            }
+/// Asks for the list that a change is made in.
+#[inline]
+fn prefetch_list(facts: &Facts, change: &Change<'_>) {
+    let user = change
+        .list_of()
+        .filter(|user| user.number() < facts.users.len());
+    let Some(user) = user.map(|user| facts.users.get(user)) else {
+        return;
+    };
+    match change {
+        Change::EntryAdded { .. } | Change::EntryRemoved { .. } => {
+            user.friends.prefetch(&facts.pool);
         }
+        _ => user.groups.prefetch(&facts.pool),
     }
+}
 
-    /// Rids every list of edges to the dead, and counts the others where they lead.
-    fn count_edges(&mut self) -> Result<(), Malformed> {
-        for slot in slots(&self.users) {
-            let user = self.users.get_mut(slot);
-            let mut groups = std::mem::take(&mut user.groups);
-            let mut friends = std::mem::take(&mut user.friends);
-            groups.drop_dead(&mut self.pool, &self.groups);
-            friends.drop_dead(&mut self.pool, &self.users);
-            self.counts.memberships += groups.len() as u64;
-            self.counts.friend_entries += friends.len() as u64;
-            for group in groups.all(&self.pool) {
-                known(&mut self.groups, group)?.members += 1;
-            }
-            for friend in friends.all(&self.pool) {
-                known(&mut self.users, friend)?.listed_by += 1;
-            }
-            let user = self.users.get_mut(slot);
-            (user.groups, user.friends) = (groups, friends);
-        }
-        Ok(())
+/// The change there, if it is one; what comes later is not looked at once something is none.
+#[inline]
+fn next<'a>(records: &mut &'a [u8]) -> Option<Change<'a>> {
+    let change = Change::read(records);
+    if change.is_none() {
+        *records = &[];
     }
-
-    fn index_users(&mut self) {
-        for slot in slots(&self.users) {
-            let (key, life) = {
-                let user = self.users.get(slot);
-                (user.key, user.life)
-            };
-            match life {
-                Life::Live => self.counts.users += 1,
-                Life::Tombstone => self.tombstones += 1,
-                Life::Gone => {
-                    self.users.retire(slot);
-                    continue;
-                }
-            }
-            let users = &self.users;
-            self.user_index
-                .insert(key, slot, |slot| users.get(slot).key);
-        }
-    }
-
-    fn index_groups(&mut self) -> Result<(), Malformed> {
-        let mut found = 0;
-        for slot in slots(&self.groups) {
-            if self.groups.is_dead(slot) {
-                self.groups.retire(slot);
-                continue;
-            }
-            found += 1;
-            let (key, groups) = (self.groups.get(slot).key, &self.groups);
-            self.group_index
-                .insert(key, slot, |slot| groups.get(slot).key);
-        }
-        if found == self.counts.groups {
-            Ok(())
-        } else {
-            Err(Malformed("an app's groups are not as many as were counted"))
-        }
-    }
+    change
 }
 
 /// A user that was never there.
@@ -401,16 +384,12 @@ fn no_group(kind: GroupTypeId) -> Group {
     }
 }
 
-fn slots<T>(arena: &Arena<T>) -> impl Iterator<Item = Slot<T>> + use<T> {
-    (0..arena.len()).map(Slot::from_number)
-}
-
 /// The record of a slot that must have been put.
 fn known<T>(arena: &mut Arena<T>, slot: Slot<T>) -> Result<&mut T, Malformed> {
     if slot.number() < arena.len() {
         Ok(arena.get_mut(slot))
     } else {
-        Err(Malformed("it names a user or group that never was"))
+        Err(NEVER_WAS)
     }
 }
 
@@ -455,5 +434,6 @@ impl Images {
     }
 }
 
+mod finish;
 #[cfg(test)]
 mod tests;

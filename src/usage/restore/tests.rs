@@ -1,10 +1,12 @@
 //! Random lives of an app, with snapshots taken piece by piece while it goes on, restored again and again.
 
+use super::finish::slots;
 use super::*;
 use crate::admission::AppCounts;
 use crate::catalog::GroupTypeId;
 use crate::id::Named;
 use crate::metering::Metering;
+use crate::usage::Totals;
 use crate::usage::image::Image;
 use crate::usage::locate::Found;
 use std::collections::{BTreeMap, BTreeSet};
