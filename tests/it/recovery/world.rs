@@ -147,10 +147,9 @@ impl World {
         let kept = self.points.partition_point(|point| point.end <= reached);
         let is_between = kept < self.points.len();
         self.points.truncate(kept);
-        if let Some(last) = self.points.last_mut().filter(|last| last.is_first_of_two) {
-            if is_between {
-                last.end = reached;
-            }
+        let last = self.points.last_mut();
+        if let Some(last) = last.filter(|last| is_between && last.is_first_of_two) {
+            last.end = reached;
         }
         let last = self.points.last().map_or(Position::START, |last| last.end);
         assert_eq!(reached, last, "{told}: no entry ends there");
