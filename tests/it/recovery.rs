@@ -1,9 +1,13 @@
 //! Recovery of the whole state: what was acknowledged is there again, whatever happened to the disk, and nothing else.
 
+mod clock;
 mod crash;
 mod damage;
+mod described;
 mod failing;
-
+mod golden;
+mod mutated;
+mod wide;
 mod workload;
 mod world;
 

@@ -73,7 +73,7 @@ fn do_something(gateway: &Arc<Gateway>, shared: &Mutex<World>, life: Life, turn:
         }
         16..=19 => log(gateway).step(),
         20 => log(gateway).watch(),
-        _ if turn % life.snapshots > 0 => log(gateway).step(),
+        _ if !turn.is_multiple_of(life.snapshots) => log(gateway).step(),
         21 => drop(gateway.keep(300)),
         _ => drop(gateway.take_snapshot()),
     }

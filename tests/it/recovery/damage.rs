@@ -6,11 +6,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use quotagate::admission::Mode;
 use quotagate::journal::{Directory, Ending, Level, Position};
 use tempfile::TempDir;
 
 use super::world::{World, log, recovered};
-use crate::journal::faulty::End;
+use crate::journal::dice::Dice;
+use crate::journal::faulty::{End, Faulty};
+use crate::journal::names as names_of_segments;
+use crate::support::{MORNING, app, at, register};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -25,6 +29,10 @@ struct Made {
 enum Start {
     Refused(String),
     At(Position, Ending),
+}
+
+fn is_segment(name: &str) -> bool {
+    name.starts_with("journal-")
 }
 
 fn read(dir: &Path) -> Files {
@@ -73,8 +81,8 @@ fn made(is_closed: bool) -> Made {
 
 impl Made {
     fn last(&self) -> &str {
-        let segments = self.files.keys().filter(|name| name.ends_with(".qgj"));
-        segments.last().expect("a segment")
+        let mut segments = self.files.keys().filter(|name| is_segment(name));
+        segments.next_back().expect("a segment")
     }
 
     /// Starts with one file as given, or without it; the directory is as it was after that.
@@ -157,7 +165,7 @@ fn every_bit_that_is_flipped_in_a_closed_directory_is_refused_or_harmless() {
         }
     }
     // The closing frames, whose segments are followed by the next or by nothing.
-    let closing = made.files.keys().filter(|name| name.ends_with(".qgj"));
+    let closing = made.files.keys().filter(|name| is_segment(name));
     assert_eq!(taken, closing.count() * 24 * 8, "harmless flips");
 }
 
@@ -226,4 +234,32 @@ fn a_file_that_is_missing_empty_or_another_is_refused() {
             }
         }
     }
+}
+
+#[test]
+fn a_journal_that_lacks_what_a_snapshot_has_seen_is_refused() {
+    let faulty = Faulty::new(1);
+    let opened = recovered(faulty.storage(), Level::Process).expect("a new directory");
+    let gateway = Arc::new(World::new(1).gateway(opened));
+    let others = Arc::clone(&gateway);
+    let mut names = (0..).map(|n: u32| format!("u{n}"));
+    faulty.throughout(Box::new(move || {
+        let name = names.next().expect("endless");
+        others.admit(app(2), &register(&name), Mode::Enforce, at(MORNING));
+    }));
+    gateway.take_snapshot().expect("a snapshot");
+    faulty.meanwhile(None);
+    let left = faulty.after(End::Kill, &mut Dice(1));
+    assert!(recovered(left.storage(), Level::Process).is_ok());
+    let left = faulty.after(End::Kill, &mut Dice(1));
+    let segments = names_of_segments(&*left.storage());
+    let last = segments.last().expect("a segment");
+    left.put(last, &left.content(last)[..64]);
+    let refused = recovered(left.storage(), Level::Process).err();
+    let said = refused.expect("it lacks entries").to_string();
+    let reason = "the snapshot was taken when all was durable up to";
+    assert!(
+        said.starts_with(last.as_str()) && said.contains(reason),
+        "{said}"
+    );
 }

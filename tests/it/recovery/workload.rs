@@ -36,9 +36,10 @@ pub fn op(dice: &mut Dice) -> Op {
             group,
             kind,
             owner: user,
-            members: match LIVE.contains(&kind) {
-                true => vec![],
-                false => (0..dice.below(4)).map(|_| one_of(dice, &USERS)).collect(),
+            members: if LIVE.contains(&kind) {
+                vec![]
+            } else {
+                (0..dice.below(4)).map(|_| one_of(dice, &USERS)).collect()
             },
         },
         23..=25 => Op::Disband(group),

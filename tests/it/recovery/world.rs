@@ -14,7 +14,7 @@ use quotagate::id::IdKey;
 use quotagate::journal::{Level, Log, Options, Position, Storage};
 use quotagate::recovery::{RecoverError, Recovered, recover};
 use quotagate::subscription::{Plan, Standing};
-use quotagate::time::{DAY_MS, Timestamp, Zone};
+use quotagate::time::{DAY_MS, Day, Timestamp, Zone};
 
 use super::workload::{GROUPS, USERS, mode, op, pass_ms};
 use crate::journal::dice::Dice;
@@ -147,10 +147,9 @@ impl World {
         let kept = self.points.partition_point(|point| point.end <= reached);
         let is_between = kept < self.points.len();
         self.points.truncate(kept);
-        if let Some(last) = self.points.last_mut().filter(|last| last.is_first_of_two) {
-            if is_between {
-                last.end = reached;
-            }
+        let last = self.points.last_mut();
+        if let Some(last) = last.filter(|last| is_between && last.is_first_of_two) {
+            last.end = reached;
         }
         let last = self.points.last().map_or(Position::START, |last| last.end);
         assert_eq!(reached, last, "{told}: no entry ends there");
@@ -271,9 +270,10 @@ impl World {
 
     fn batch(&mut self, gateway: &Gateway, n: usize) {
         let (mode, count) = (mode(&mut self.dice), self.dice.below(6));
-        let commit = match self.dice.one_in(2) {
-            true => Commit::Each,
-            false => Commit::AllOrNothing,
+        let commit = if self.dice.one_in(2) {
+            Commit::Each
+        } else {
+            Commit::AllOrNothing
         };
         let Some(ops) = self.ops(gateway, count, mode) else {
             return;
@@ -366,6 +366,16 @@ impl World {
     fn acknowledge(&mut self, end: End, position: Position) {
         let acknowledged = &mut self.acknowledged[end as usize];
         *acknowledged = position.max(*acknowledged);
+    }
+
+    /// The day of every app, as its usage tells it.
+    pub fn days(&self, gateway: &Gateway) -> Vec<Option<Day>> {
+        let apps = (1..).zip(0..EDITIONS.len());
+        let day = |(app_number, n)| {
+            let usage = gateway.app_usage(app(app_number), self.last(n).1)?;
+            usage.days.last().map(|usage| usage.day)
+        };
+        apps.map(day).collect()
     }
 
     /// Where the entries before a position end.
