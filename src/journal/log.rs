@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::entry::{Position, RECORDS_BYTES_MAX, SetId};
 use super::frame::Seal;
@@ -83,7 +83,10 @@ pub struct Log {
     pub(super) refusing: AtomicU8,
     pub(super) is_slow: AtomicBool,
     pub(super) waiting: Waiting,
+    /// Kicks the thread that does the upkeep.
     pub(super) kick: Kick,
+    /// Kicks the one that writes for those who decide, at level `process`: a sync under way does not hold it up.
+    pub(super) pen: Kick,
     pub(super) tally: Tally,
 }
 
@@ -113,6 +116,7 @@ impl Log {
             is_slow: AtomicBool::new(false),
             waiting: Waiting::default(),
             kick: Kick::default(),
+            pen: Kick::default(),
             tally: Tally::default(),
             upkeep: Mutex::new(upkeep),
             file: Mutex::new(file),
@@ -172,18 +176,21 @@ impl Log {
             Level::Memory => {}
             Level::Power => self.kick.kick(),
             // Relaxed: a hint.
-            Level::Process if self.is_slow.load(Ordering::Relaxed) => self.kick.kick(),
+            Level::Process if self.is_slow.load(Ordering::Relaxed) => self.pen.kick(),
             Level::Process => match self.file.try_lock_for(FILE_PATIENCE) {
-                None => self.kick.kick(),
-                Some(mut file) => {
-                    let wrote = self.write(&mut file);
-                    drop(file);
-                    self.wake();
-                    if wrote == Wrote::NoRoom {
-                        self.kick.kick();
-                    }
-                }
+                None => self.pen.kick(),
+                Some(file) => self.write_pending(file),
             },
+        }
+    }
+
+    /// Writes what is pending, and wakes those who wait for it.
+    pub(super) fn write_pending(&self, mut file: MutexGuard<'_, Active>) {
+        let wrote = self.write(&mut file);
+        drop(file);
+        self.wake();
+        if wrote == Wrote::NoRoom {
+            self.kick.kick();
         }
     }
 

@@ -1,4 +1,5 @@
-//! The thread that looks after the journal: writes what nobody has, syncs, makes room.
+//! The threads that look after the journal: one writes what nobody has, syncs and makes room; at level `process` another, the
+//! pen, writes for those who must not wait for a slow disk, and not for a sync either.
 //!
 //! Invariant: whoever kicks it after an append is followed by a step that sees the append. Absent on purpose: what a step
 //! does; see `upkeep`. Tests take steps without this thread.
@@ -12,9 +13,12 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::log::Log;
+use super::status::Level;
 
 /// How long anything waits at most before the scribe has it written and synced.
 const PERIOD: Duration = Duration::from_millis(20);
+/// How long the pen rests at most.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What makes the scribe begin its next step.
 #[derive(Debug, Default)]
@@ -44,32 +48,47 @@ impl Kick {
     }
 }
 
-/// The thread; it ends when it is told to, or let go.
+/// The threads; they end when they are told to, or let go.
 #[derive(Debug)]
 pub struct Scribe {
     log: Arc<Log>,
     is_ending: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Scribe {
     /// Begins to look after a journal.
     pub fn start(log: &Arc<Log>) -> io::Result<Self> {
-        let is_ending = Arc::new(AtomicBool::new(false));
-        let (shared, ending) = (Arc::clone(log), Arc::clone(&is_ending));
+        let mut scribe = Self {
+            log: Arc::clone(log),
+            is_ending: Arc::default(),
+            threads: Vec::new(),
+        };
+        scribe.spawn("journal", |log| {
+            log.kick.wait(PERIOD);
+            log.step();
+        })?;
+        if log.options.level == Level::Process {
+            scribe.spawn("journal-pen", |log| {
+                log.pen.wait(IDLE);
+                log.write_pending(log.file.lock());
+            })?;
+        }
+        Ok(scribe)
+    }
+
+    /// Begins a thread that does this again and again.
+    fn spawn(&mut self, name: &str, turn: fn(&Log)) -> io::Result<()> {
+        let (log, is_ending) = (Arc::clone(&self.log), Arc::clone(&self.is_ending));
+        let thread = thread::Builder::new().name(name.to_owned());
         let run = move || {
             // Relaxed: only whether to go on.
-            while !ending.load(Ordering::Relaxed) {
-                shared.kick.wait(PERIOD);
-                shared.step();
+            while !is_ending.load(Ordering::Relaxed) {
+                turn(&log);
             }
         };
-        let thread = thread::Builder::new().name("journal".to_owned());
-        Ok(Self {
-            log: Arc::clone(log),
-            is_ending,
-            thread: Some(thread.spawn(run)?),
-        })
+        self.threads.push(thread.spawn(run)?);
+        Ok(())
     }
 
     /// Ends, and closes the journal: everything is written and durable, or an error says that it may not be.
@@ -81,10 +100,11 @@ impl Scribe {
     fn end(&mut self) {
         self.is_ending.store(true, Ordering::Relaxed);
         self.log.kick.kick();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that looks after the journal has panicked");
+        self.log.pen.kick();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread that looks after the journal has panicked");
+            }
         }
     }
 }
