@@ -251,7 +251,7 @@ fn recovered(
     let created = |app| created.get(&app).copied();
     let bar = Bar::new();
     recover(directory, options, &created, &mut |progress| {
-        bar.tell(progress)
+        bar.tell(progress);
     })
 }
 
