@@ -308,3 +308,53 @@ impl Naming {
         self.writer.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Directory;
+
+    #[test]
+    fn names_are_read_as_they_were_written_and_those_of_empty_slots_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Directory::new(dir.path());
+        let (set, base) = (SetId::new(7), Position::new(9));
+        let place = |slot| Place {
+            app: SdkAppId::new(1).unwrap(),
+            bearer: Bearer::User,
+            slot,
+        };
+        // More than a block.
+        let id = |slot: u32| format!("{slot}-{}", "x".repeat(100));
+        let mut writer = NamesWriter::create(&storage, &files::names(base), set, base).unwrap();
+        (0..2_000).for_each(|slot| writer.put(place(slot), &id(slot)).unwrap());
+        writer.finish().unwrap();
+        let open = |set, base| NamesReader::open(&storage, base, set);
+        let mut reader = open(set, base).unwrap();
+        for slot in 0..2_000 {
+            let (found, text) = reader.next().unwrap().unwrap();
+            assert_eq!((found, text), (place(slot), id(slot).as_str()));
+        }
+        assert_eq!(reader.next().unwrap(), None);
+        assert!(open(SetId::new(8), base).is_err(), "another data set");
+        assert!(open(set, Position::new(10)).is_err(), "not there");
+
+        let names = Names::new(Some(open(set, base).unwrap()), Births::default()).unwrap();
+        let (next, then) = ("next", Position::new(20));
+        let writer = NamesWriter::create(&storage, next, set, then).unwrap();
+        let mut naming = Naming::new(names, writer);
+        let filled: Vec<_> = (0..2_002).map(|slot| slot % 3 > 0).collect();
+        naming.slots(place(0), &filled).unwrap();
+        assert_eq!(naming.unknown, 1, "one was never told");
+        naming.finish().unwrap();
+        storage.rename(next, &files::names(then)).unwrap();
+        let mut names = Names::new(Some(open(set, then).unwrap()), Births::default()).unwrap();
+        let (mut text, mut found) = (String::new(), Vec::new());
+        while let Some(place) = names.next(&mut text).unwrap() {
+            assert_eq!(text, id(place.slot));
+            found.push(place.slot);
+        }
+        let kept: Vec<_> = (0..2_000).filter(|slot| slot % 3 > 0).collect();
+        assert_eq!(found, kept);
+    }
+}
