@@ -150,7 +150,9 @@ pub fn examine(
             let loaded = load(storage, base, only, &mut |read, all| {
                 progress(Progress::Snapshot(read, all));
             })?;
-            NamesReader::open(storage, base, loaded.set)?;
+            // To its end: the next snapshot will need all of it.
+            let mut names = NamesReader::open(storage, base, loaded.set)?;
+            while names.next()?.is_some() {}
             (loaded.apps, Some(loaded.set), loaded.seen)
         }
         None => (HashMap::new(), None, Position::START),
