@@ -15,7 +15,7 @@ use std::time::Duration;
 use copy::Copy;
 use held::Held;
 
-use crate::journal::{self, Directory, Found, Position, Storage as _};
+use crate::journal::{self, Directory, Found, Position, ReadError, SetId, Storage as _};
 use crate::ledger::{self, LEDGER_FILE, Ledger, LedgerError};
 use crate::recovery::{Progress, RecoverError, Summary, Wanted, examine};
 use crate::snapshot::{Files, NamesReader, names_file, set_of, snapshot_file};
@@ -164,11 +164,26 @@ fn hold_once(source: &Directory) -> Result<(Held, Option<Position>, Found), Reco
         .copied();
     let set = base.map(|base| set_of(&held, base)).transpose()?;
     let from = base.unwrap_or(Position::START);
-    let found = journal::read(&held, from, set, &mut |_| Ok(()), &mut |_, _| {})?;
+    let found = found_in(&held, from, set)?;
     if let (Some(base), Some(set)) = (base, found.set) {
         NamesReader::open(&held, base, set)?;
     }
     Ok((held, base, found))
+}
+
+/// The journal's last whole frame. A gateway that writes on while its end is looked at makes that look like damage; it is none
+/// if another look gets further, and what lies before it is whole.
+fn found_in(held: &Held, from: Position, set: Option<SetId>) -> Result<Found, ReadError> {
+    let look = |until| journal::read_until(held, from, set, until, &mut |_| Ok(()), &mut |_, _| {});
+    let until = match look(None) {
+        Err(ReadError::Damaged { position, .. }) => position,
+        found => return found,
+    };
+    thread::sleep(PAUSE);
+    match look(None) {
+        Err(ReadError::Damaged { position, .. }) if position > until => look(Some(until)),
+        found => found,
+    }
 }
 
 /// Copies a file that is held, or its beginning.

@@ -220,22 +220,21 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         drained = server.stop() => drained,
         () = signals.stop_again() => Drained::CutOff,
     };
+    match drained {
+        Drained::Wholly => tracing::info!("stopped; every call in flight was answered"),
+        Drained::CutOff => tracing::warn!("stopped; calls that took too long were cut off"),
+    }
+    let mut status = ExitCode::SUCCESS;
+    if let Some(Err(error)) = keeper.map(Keeper::close) {
+        complain(&format!("the journal could not be closed: {error}"));
+        status = ExitCode::from(TROUBLE);
+    }
     drop(reloader);
     // Calls that were cut off may still hold it; then it closes as it would at a kill.
     if let Some(plane) = Arc::into_inner(plane) {
         plane.close().await?;
     }
-    match drained {
-        Drained::Wholly => tracing::info!("stopped; every call in flight was answered"),
-        Drained::CutOff => tracing::warn!("stopped; calls that took too long were cut off"),
-    }
-    match keeper.map(Keeper::close) {
-        Some(Err(error)) => {
-            complain(&format!("the journal could not be closed: {error}"));
-            Ok(ExitCode::from(TROUBLE))
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    Ok(status)
 }
 
 /// The facts that the data directory holds.

@@ -24,6 +24,8 @@ use crate::time::{Day, Timestamp};
 
 /// Refused calls that the audit trail takes on a day; the others are only logged, so that nobody fills the disk with them.
 const REFUSED_A_DAY_MAX: u32 = 1_000;
+/// Characters that are kept of why a call was refused.
+const WHY_CHARS_MAX: usize = 500;
 /// The outcome of a call that was done.
 const DONE: &str = "OK";
 
@@ -310,6 +312,15 @@ impl<'a> Call<'a> {
 
     /// Writes a refusal down, where there are not too many. If that fails nothing is lost that was promised.
     async fn refuse(&mut self, why: &str) {
+        // It may have the caller's own words in it, for a log and a terminal.
+        let tame = |c: char| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        let why: String = why.chars().take(WHY_CHARS_MAX).map(tame).collect();
         tracing::info!(
             call = self.name,
             actor = self.caller.actor,
@@ -325,7 +336,7 @@ impl<'a> Call<'a> {
         }
         self.refused.count += 1;
         let entry = Entry {
-            outcome: why.to_owned(),
+            outcome: why,
             ..self.done(None, None)
         };
         if let Err(error) = self.plane.ledger.write(&[], &[entry]).await {

@@ -54,9 +54,24 @@ pub struct Snapshots {
 struct InForce {
     base: Position,
     bytes: u64,
+    /// Whether files that it replaces are still there.
+    is_untidy: bool,
 }
 
 impl Durable {
+    /// Removes what the snapshot in force replaces. It does no harm but for its room: what cannot be removed now can be later.
+    fn tidy(&self, in_force: &mut InForce) {
+        let base = in_force.base;
+        let tidied = snapshot::forget_others(&*self.storage, Some(base));
+        let tidied = tidied.and_then(|()| self.log.forget_before(base));
+        if let Err(error) = &tidied
+            && !in_force.is_untidy
+        {
+            tracing::warn!("what the last snapshot replaces cannot be removed yet: {error}");
+        }
+        in_force.is_untidy = tidied.is_err();
+    }
+
     /// Does something with an app's facts, whose lock is held, and appends to the journal what it changes.
     #[inline]
     pub(super) fn noting<T>(
@@ -98,7 +113,11 @@ impl Gateway {
             log,
             storage,
             recovered: Mutex::new(facts),
-            snapshot: Mutex::new(InForce { base, bytes }),
+            snapshot: Mutex::new(InForce {
+                base,
+                bytes,
+                is_untidy: false,
+            }),
             snapshots: Mutex::default(),
         });
         gateway
@@ -174,6 +193,9 @@ impl Gateway {
                 durable.log.refounded().map_err(io::Error::other)?;
                 return Ok(Some(taken));
             }
+            if in_force.is_untidy {
+                durable.tidy(in_force);
+            }
             let grown = durable.log.position().get() - in_force.base.get();
             if grown < bytes_min.max(in_force.bytes / 2) {
                 return Ok(None);
@@ -222,8 +244,9 @@ impl Gateway {
         *in_force = InForce {
             base,
             bytes: taken.bytes,
+            is_untidy: in_force.is_untidy,
         };
-        durable.log.forget_before(base)?;
+        durable.tidy(in_force);
         Ok(taken)
     }
 }

@@ -86,7 +86,7 @@ mod write;
 
 pub use entry::{Entry, Position, RECORDS_BYTES_MAX, SetId};
 pub use log::{Log, Options};
-pub use read::{Ending, Found, ReadError, Tear, cut, read};
+pub use read::{Ending, Found, ReadError, Tear, cut, read, read_until};
 pub use salvage::{Salvaged, salvage};
 pub use scribe::Scribe;
 pub use segment::Segment;

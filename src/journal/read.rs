@@ -154,6 +154,18 @@ pub fn read(
     visit: &mut Visit<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Found, ReadError> {
+    read_until(storage, from, set, None, visit, progress)
+}
+
+/// The same as far as a position where a frame ends, and not a byte further: of a journal that is being written to.
+pub fn read_until(
+    storage: &dyn Storage,
+    from: Position,
+    set: Option<SetId>,
+    until: Option<Position>,
+    visit: &mut Visit<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Found, ReadError> {
     let mut segments = segment::list(storage).map_err(ReadError::io("the data directory"))?;
     let start = segments.partition_point(|segment| segment.first <= from);
     let Some(start) = start.checked_sub(1) else {
@@ -170,6 +182,7 @@ pub fn read(
     let reading = Reading {
         storage,
         from,
+        until,
         found,
         visit,
         progress,
@@ -214,6 +227,7 @@ impl Found {
 struct Reading<'r, 'v> {
     storage: &'r dyn Storage,
     from: Position,
+    until: Option<Position>,
     found: Found,
     visit: &'r mut Visit<'v>,
     progress: &'r mut dyn FnMut(u64, u64),
@@ -234,6 +248,9 @@ impl Reading<'_, '_> {
         while let Some((segment, later)) = rest.split_first() {
             let stop = self.segment(segment)?;
             self.found.segments.push((*segment, stop.offset));
+            if self.is_far_enough() {
+                return Ok(self.found);
+            }
             let next = later.iter().position(|next| next.first == self.found.end);
             let Some(next) = next else {
                 return self.conclude(stop, rest);
@@ -243,6 +260,10 @@ impl Reading<'_, '_> {
             rest = on;
         }
         Ok(self.found)
+    }
+
+    fn is_far_enough(&self) -> bool {
+        self.until.is_some_and(|until| self.found.end >= until)
     }
 
     /// Reads a segment as far as it is valid.
@@ -257,7 +278,7 @@ impl Reading<'_, '_> {
             return Ok(stop);
         };
         stop.offset = SEGMENT_HEADER as u64;
-        while !stop.is_closed {
+        while !stop.is_closed && !self.is_far_enough() {
             let Some(header) = self.frame(&mut window, seal, &file, stop.offset)? else {
                 break;
             };

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::FallocateFlags;
 
@@ -63,12 +63,17 @@ pub struct Stored {
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
+    /// Open once it is synced for the first time: descriptors may run out later.
+    handle: OnceLock<File>,
 }
 
 impl Directory {
     /// The directory of that path, which must be there.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            handle: OnceLock::new(),
+        }
     }
 
     /// Its path.
@@ -120,7 +125,14 @@ impl Storage for Directory {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        let handle = match self.handle.get() {
+            Some(handle) => handle,
+            None => {
+                let opened = File::open(&self.path)?;
+                self.handle.get_or_init(|| opened)
+            }
+        };
+        handle.sync_all()
     }
 }
 

@@ -10,13 +10,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::gateway::Gateway;
-use crate::journal::Scribe;
+use crate::journal::{Scribe, State};
 use crate::snapshot::Taken;
 
 /// How often it is looked whether a snapshot is due.
 const PERIOD: Duration = Duration::from_millis(100);
-/// How long after a snapshot that failed another is tried.
+/// How long after a snapshot that failed another is tried; doubled each time that fails again …
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// … up to that: each takes room and time. While nothing is taken because the files have to be founded anew, it stays short.
+const AFTER_FAILURES_MAX: Duration = Duration::from_mins(2);
 
 /// The threads.
 pub struct Keeper {
@@ -40,8 +42,15 @@ impl Keeper {
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 let kept = gateway.keep(snapshot_bytes);
                 tell(&kept, is_failing);
+                let is_urgent = gateway
+                    .log()
+                    .is_some_and(|log| log.state() == State::Failed);
+                pause = match kept {
+                    Ok(_) => PERIOD,
+                    Err(_) if is_failing && !is_urgent => (pause * 2).min(AFTER_FAILURES_MAX),
+                    Err(_) => AFTER_FAILURE,
+                };
                 is_failing = kept.is_err();
-                pause = if is_failing { AFTER_FAILURE } else { PERIOD };
             }
         };
         let thread = thread::Builder::new().name("snapshots".to_owned());
@@ -75,7 +84,9 @@ fn tell(kept: &io::Result<Option<Taken>>, is_failing: bool) {
         ),
         Err(error) if is_failing => tracing::debug!("still no snapshot: {error}"),
         Err(error) => {
-            tracing::error!("no snapshot could be taken: {error}: trying again every second");
+            tracing::error!(
+                "no snapshot could be taken: {error}: trying again, less and less often"
+            );
         }
     }
 }

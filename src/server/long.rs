@@ -41,6 +41,7 @@ pub(super) fn begin(
     tokio::spawn(async move {
         let body = |stream| Body::new(Received::new(stream, Arc::clone(&held)));
         let request = request.map(body);
+        let ending = Ending::of(&request);
         let answered = answer(&shared, request);
         // A call that the peer gives up must not go on: its stream does not count any more.
         let response = tokio::select! {
@@ -49,13 +50,32 @@ pub(super) fn begin(
             _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
         };
         // Whether the peer took it all is the peer's affair.
-        let _ = send(response, respond, &shared).await;
+        let _ = send(response, respond, &shared, ending).await;
         drop(held);
     });
 }
 
+/// How a body ends when the gateway stops.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// When it has answered what it took: `AdmitStream`.
+    ByItself,
+    /// When it has nothing to say.
+    WhenSilent,
+}
+
+impl Ending {
+    fn of<B>(request: &Request<B>) -> Self {
+        if request.uri().path() == ADMIT_STREAM && is_grpc(request) {
+            Self::ByItself
+        } else {
+            Self::WhenSilent
+        }
+    }
+}
+
 async fn answer(shared: &Arc<Shared>, request: Request<Body>) -> Response<Body> {
-    if request.uri().path() == ADMIT_STREAM && is_grpc(&request) {
+    if Ending::of(&request) == Ending::ByItself {
         return stream::admit(Arc::clone(shared), request).await;
     }
     let answered: Result<_, Infallible> = shared.routes.clone().call(request).await;
@@ -98,6 +118,7 @@ async fn send(
     response: Response<Body>,
     mut respond: SendResponse<Bytes>,
     shared: &Shared,
+    ending: Ending,
 ) -> Result<(), h2::Error> {
     let (head, mut body) = response.into_parts();
     let ends = body.is_end_stream();
@@ -106,7 +127,7 @@ async fn send(
         return Ok(());
     }
     let mut draining = pin!(shared.drain.cancelled());
-    while let Some(frame) = next_frame(&mut stream, &mut body, draining.as_mut()).await {
+    while let Some(frame) = next_frame(&mut stream, &mut body, draining.as_mut(), ending).await {
         let Ok(frame) = frame else {
             stream.send_reset(Reason::INTERNAL_ERROR);
             return Ok(());
@@ -128,16 +149,21 @@ async fn next_frame(
     stream: &mut SendStream<Bytes>,
     body: &mut Body,
     mut draining: Pin<&mut WaitForCancellationFuture<'_>>,
+    ending: Ending,
 ) -> Option<Result<Frame<Bytes>, Status>> {
     poll_fn(|cx| {
         if stream.poll_reset(cx).is_ready() {
             return Poll::Ready(None);
         }
         let frame = Pin::new(&mut *body).poll_frame(cx);
-        if frame.is_pending() && draining.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Ok(Frame::trailers(shut_down()))));
+        if frame.is_ready() || draining.as_mut().poll(cx).is_pending() {
+            return frame;
         }
-        frame
+        match ending {
+            Ending::WhenSilent => Poll::Ready(Some(Ok(Frame::trailers(shut_down())))),
+            // Asked again, it finds that the gateway is stopping.
+            Ending::ByItself => Pin::new(&mut *body).poll_frame(cx),
+        }
     })
     .await
 }

@@ -220,8 +220,9 @@ impl Server {
     pub async fn stop(mut self) -> Drained {
         self.stop.cancel();
         tell(&self.health, ServingStatus::NotServing).await;
-        self.drain.cancel();
+        // Before the token: who is woken by that finds that it is so.
         self.bell.ring_the_end();
+        self.drain.cancel();
         let workers = std::mem::take(&mut self.workers);
         let finished = async {
             for worker in workers {

@@ -77,6 +77,8 @@ struct Promise {
     position: Position,
     batch_id: u64,
     answer: Bytes,
+    /// Whether it promises something; else it only keeps its place.
+    promises: bool,
 }
 
 impl Stream for Answers {
@@ -137,6 +139,7 @@ impl Answers {
             position,
             batch_id: grpc::batch_id(batch),
             answer,
+            promises: reply.promises,
         });
         None
     }
@@ -152,8 +155,8 @@ impl Answers {
         };
         self.promised_bytes -= first.answer.len();
         Poll::Ready(Some(match kept {
-            Ok(()) => first.answer,
-            Err(why) => grpc::unavailable_in_stream(first.batch_id, why),
+            Err(why) if first.promises => grpc::unavailable_in_stream(first.batch_id, why),
+            Ok(()) | Err(_) => first.answer,
         }))
     }
 }

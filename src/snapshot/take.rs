@@ -11,7 +11,7 @@ use parking_lot::MutexGuard;
 
 use super::births::{Births, Span};
 use super::block::{Tag, Writer};
-use super::files::{self, NEXT, NEXT_NAMES, forget_others};
+use super::files::{self, NEXT, NEXT_NAMES};
 use super::load::{GROUPS, HEAD, MAGIC, USERS};
 use super::names::{Names, NamesReader, NamesWriter, Naming, Place};
 use crate::clock::Stopwatch;
@@ -52,7 +52,7 @@ pub(crate) enum Journal {
 }
 
 /// Takes a snapshot that the journal goes on from at `base`, which lies in the past, and puts it in force: durable, with the
-/// ones before removed.
+/// those before still there: see [`forget_others`](super::forget_others).
 pub(crate) fn take(
     storage: &dyn Storage,
     log: &Log,
@@ -72,7 +72,6 @@ pub(crate) fn take(
     for (_, app) in &*apps {
         app.facts.lock().end_snapshot();
     }
-    forget_others(storage, Some(base))?;
     Ok(Taken {
         base,
         apps: apps.len(),

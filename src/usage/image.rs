@@ -26,7 +26,7 @@ use crate::metering::{DayUsage, Metering, MonthUsage};
 use crate::time::{Day, Month};
 
 /// Slots that are taken together at least. Changes since then are told apart by this many.
-pub(crate) const UNIT: u32 = 64;
+pub(crate) const UNIT: u32 = 16;
 /// Slots that are taken under one lock at most: with usual lists a tenth of a millisecond.
 const SLOTS_MAX: u32 = 512;
 /// Bytes beyond which no other unit is taken under the same lock.
