@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use quotagate::journal::{Level, Options};
 use quotagate::proto::admit_request::Operation;
 use quotagate::proto::{self, AdmitResponse};
+use quotagate::server::Drained;
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -14,15 +15,17 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
-use super::gate::{Gate, ask, batch, register, register_in_batch};
+use super::gate::{Gate, PATIENT, ask, batch, register, register_in_batch};
 use super::tools;
 use crate::journal::faulty::Faulty;
 
-fn gate(disk: &Faulty, level: Level) -> Gate {
+const SHORT: Duration = Duration::from_millis(100);
+
+fn gate(disk: &Faulty, level: Level, patience: Duration) -> Gate {
     let options = Options {
         level,
         ahead_bytes: 4 << 10,
-        patience: Duration::from_millis(100),
+        patience,
         ..Options::default()
     };
     Gate::with(|setup| {
@@ -86,7 +89,7 @@ fn assert_retry(status: &Status) {
 #[test]
 fn a_full_disk_is_told_and_takes_removals() {
     let disk = Faulty::new(1);
-    let gate = gate(&disk, Level::Process);
+    let gate = gate(&disk, Level::Process, SHORT);
     admit(&gate, register("alice")).expect("there is room");
     assert_eq!(health(&gate), ServingStatus::Serving);
     assert_eq!(get(&gate, "/readyz"), "ready\n");
@@ -160,7 +163,7 @@ fn a_full_disk_is_told_and_takes_removals() {
 #[test]
 fn a_disk_that_does_not_keep_up_keeps_nobody_waiting() {
     let disk = Faulty::new(2);
-    let gate = gate(&disk, Level::Power);
+    let gate = gate(&disk, Level::Power, SHORT);
     admit(&gate, register("alice")).expect("the disk is quick");
     // From now on a sync takes until it is let go.
     let (release, held) = mpsc::channel::<()>();
@@ -197,4 +200,41 @@ fn a_disk_that_does_not_keep_up_keeps_nobody_waiting() {
             .expect("it is taken")
             .changed
     );
+}
+
+/// A batch that was taken and waits for the disk is answered before a stream ends, when the gateway stops.
+#[test]
+fn what_waits_for_the_disk_is_answered_before_the_gateway_stops() {
+    let disk = Faulty::new(3);
+    let mut gate = gate(&disk, Level::Power, PATIENT);
+    let (release, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let (begun, waits) = mpsc::channel();
+    disk.meanwhile(Some(Box::new(move || {
+        let _ = begun.send(());
+        let _ = held.lock().recv();
+    })));
+    let mut client = gate.admission();
+    let asked = proto::AdmitBatchRequest {
+        batch_id: 9,
+        ..batch([register_in_batch("bob")])
+    };
+    // It goes on after the batch: the stream's end is the gateway's.
+    let batches = tokio_stream::iter([asked]).chain(tokio_stream::pending());
+    let answers = gate.spawn(async move {
+        let answers = client.admit_stream(batches).await.expect("a stream");
+        answers.into_inner().collect::<Vec<_>>().await
+    });
+    waits.recv().expect("a sync begins");
+    let server = gate.server();
+    let stopped = gate.spawn(server.stop());
+    std::thread::sleep(Duration::from_millis(20));
+    drop(release);
+    let answers = gate.run(answers).expect("they end");
+    assert_eq!(gate.run(stopped).expect("it stops"), Drained::Wholly);
+    let [Ok(answer), Err(end)] = answers.as_slice() else {
+        panic!("an answer, and the end: {answers:?}");
+    };
+    assert_eq!((answer.batch_id, answer.results.len()), (9, 1));
+    assert_eq!(end.code(), Code::Unavailable);
 }
