@@ -53,3 +53,20 @@ impl JumpWatch {
         (jumped.abs() > least_ms).then_some(jumped)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_is_seen_once_and_in_its_direction() {
+        let steady = Stopwatch::start();
+        let wall = now().plus_ms(120_000);
+        let mut watch = JumpWatch { wall, steady };
+        let jumped = watch.look(60_000).expect("two minutes back");
+        assert!((-180_000..-60_000).contains(&jumped), "{jumped}");
+        assert_eq!(watch.look(60_000), None);
+        watch.wall = watch.wall.plus_ms(-120_000);
+        assert!(watch.look(60_000).is_some_and(|jumped| jumped > 60_000));
+    }
+}

@@ -213,12 +213,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         }
         mem::swap(&mut self.incoming, &mut self.waiting);
         if !self.whole.is_empty() {
-            match self.whole.answer(&self.shared, &self.held) {
-                None => answered = true,
-                Some(position) => {
-                    let promises = self.whole.take_promises();
-                    self.promised.push_back((position, promises));
-                }
+            // Also when some must wait: others may have been answered.
+            answered = true;
+            if let Some(position) = self.whole.answer(&self.shared, &self.held) {
+                let promises = self.whole.take_promises();
+                self.promised.push_back((position, promises));
             }
         }
         answered

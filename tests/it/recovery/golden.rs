@@ -327,7 +327,8 @@ fn make(golden: &Golden, dir: &Path) {
 }
 
 #[test]
-#[ignore = "writes tests/data/golden-1 anew, which is to stay as it is once it was published"]
+#[ignore = "writes tests/data/golden-1 anew, which stays as it is once published: \
+            cargo test --test it make_golden_directories -- --ignored"]
 fn make_golden_directories() {
     for golden in &GOLDEN {
         let made = TempDir::new().expect("a directory");
