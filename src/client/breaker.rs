@@ -115,6 +115,11 @@ fn pause() -> Duration {
 mod tests {
     use super::*;
 
+    /// Past the longest pause. Timers go by whole milliseconds, and of two that end in the same one either may be first.
+    const PAUSE_OVER: Duration = PAUSE
+        .saturating_mul(2)
+        .saturating_add(Duration::from_millis(2));
+
     fn fail(breaker: &Breaker, times: u32) {
         for _ in 0..times {
             breaker.permit().expect("not open").failed();
@@ -130,12 +135,12 @@ mod tests {
         assert!(breaker.permit().is_none());
         sleep(PAUSE * 9 / 10).await;
         assert!(breaker.permit().is_none());
-        sleep(PAUSE * 11 / 10).await;
+        sleep(PAUSE_OVER - PAUSE * 9 / 10).await;
         let trying = breaker.permit().expect("one may try");
         assert!(breaker.permit().is_none(), "only one");
         trying.failed();
         assert!(breaker.permit().is_none());
-        sleep(2 * PAUSE).await;
+        sleep(PAUSE_OVER).await;
         breaker.permit().expect("one may try").answered();
         assert!(breaker.permit().is_some());
         assert!(breaker.permit().is_some());
@@ -145,7 +150,7 @@ mod tests {
     async fn a_try_that_is_dropped_gives_its_turn_away() {
         let breaker = Breaker::default();
         fail(&breaker, FAILURES_MAX);
-        sleep(2 * PAUSE).await;
+        sleep(PAUSE_OVER).await;
         drop(breaker.permit().expect("one may try"));
         breaker.permit().expect("the next may").answered();
         assert!(breaker.permit().is_some());
@@ -167,7 +172,7 @@ mod tests {
         for permit in older {
             permit.failed();
         }
-        sleep(2 * PAUSE).await;
+        sleep(PAUSE_OVER).await;
         assert!(breaker.permit().is_some());
     }
 }
