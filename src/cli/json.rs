@@ -3,15 +3,21 @@
 //! Invariant: every field that is not one of several is there, also where it has its default: scripts need no defaults of their
 //! own. Numbers are numbers, enums their names.
 
+use std::sync::LazyLock;
+
 use anyhow::Context as _;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 
 use crate::proto::DESCRIPTORS;
 
+/// Read once: a stream is printed in many lines.
+static POOL: LazyLock<Option<DescriptorPool>> =
+    LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).ok());
+
 /// The message as JSON, with a line's end. `name` is the message's in the package.
 pub(super) fn line(name: &str, message: &impl Message) -> anyhow::Result<String> {
-    let pool = DescriptorPool::decode(DESCRIPTORS).context("the built-in proto files")?;
+    let pool = POOL.as_ref().context("the built-in proto files")?;
     let descriptor = pool.get_message_by_name(&format!("quotagate.v1.{name}"));
     let descriptor = descriptor.with_context(|| format!("no message {name}"))?;
     let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())?;

@@ -38,6 +38,7 @@ mod kind;
 mod operations;
 mod policy;
 mod stream;
+mod usage;
 
 pub use crate::operation::OperationKind;
 pub use address::AddressError;
@@ -48,3 +49,4 @@ pub use error::{ClientError, InvalidRequest};
 pub use operations::Sides;
 pub use policy::OnUnreachable;
 pub use stream::BatchStream;
+pub use usage::UsageStream;
