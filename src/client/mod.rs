@@ -29,6 +29,7 @@
 mod address;
 mod answer;
 mod batching;
+mod billing;
 mod breaker;
 mod builder;
 mod call;
@@ -47,4 +48,4 @@ pub use call::Client;
 pub use error::{ClientError, InvalidRequest};
 pub use operations::Sides;
 pub use policy::OnUnreachable;
-pub use stream::BatchStream;
+pub use stream::{BatchStream, Messages};
