@@ -3,7 +3,11 @@
 //! Pure. Invariant: peaks are running maxima, never samples; a count once reached is never lowered (RULES, trap 15).
 //! Absent on purpose: who logged in. The facts know; here are numbers.
 
+mod counted;
+
 use std::collections::VecDeque;
+
+pub use counted::Counted;
 
 use crate::time::{Day, Month};
 

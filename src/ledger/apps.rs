@@ -284,6 +284,7 @@ fn app_of(row: AppRow) -> Option<StoredApp> {
             av_chat_rooms_unlimited: row.4 != 0,
             group_members: row.5.and_then(count),
             joined_groups: row.6.and_then(count),
+            ..Plan::of("")
         },
         standing: Standing {
             suspended_from: instant(row.7),
