@@ -6,6 +6,7 @@
 
 mod apps;
 mod durable;
+mod watched;
 
 use std::mem;
 use std::ops::Deref;
@@ -28,6 +29,7 @@ pub use crate::usage::{Commit, Control};
 pub use apps::{AppError, Stranded};
 use durable::Durable;
 pub use durable::Snapshots;
+pub use watched::{Changes, Mark};
 
 /// The gateway: every app with its limits and facts, in memory, and a journal of them if it is [durable](Self::durable).
 pub struct Gateway {
