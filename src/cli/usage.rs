@@ -1,8 +1,10 @@
-//! `usage`: what apps have and use: shown, streamed, reported.
+//! `usage`: what apps have and use: shown, streamed, merged, reported.
 //!
 //! Absent on purpose: counting; a gateway does.
 
 mod bandwidth;
+mod merge;
+mod records;
 mod show;
 mod watch;
 
@@ -29,6 +31,7 @@ pub(super) struct Arguments {
 enum Command {
     Show(show::Show),
     Watch(watch::Arguments),
+    Merge(merge::Arguments),
     ReportBandwidth(bandwidth::Arguments),
 }
 
@@ -37,6 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => show::run(&arguments.show),
         Some(Command::Show(arguments)) => show::run(arguments),
         Some(Command::Watch(arguments)) => watch::run(arguments),
+        Some(Command::Merge(arguments)) => merge::run(arguments),
         Some(Command::ReportBandwidth(arguments)) => bandwidth::run(arguments),
     }
 }
