@@ -1,5 +1,7 @@
 //! The only place that reads the time of day, or how long something takes. Everything else is told `now`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::time::Timestamp;
@@ -10,6 +12,43 @@ pub fn now() -> Timestamp {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     Timestamp::from_unix_ms_saturating(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The time of day as a server reads it: the machine's, or one that is turned by hand. Clones show the same.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    /// Milliseconds since 1970; nothing for the machine's.
+    by_hand: Option<Arc<AtomicI64>>,
+}
+
+impl Clock {
+    /// The machine's.
+    pub const fn machine() -> Self {
+        Self { by_hand: None }
+    }
+
+    /// One that stands at an instant until it is turned.
+    pub fn by_hand(at: Timestamp) -> Self {
+        Self {
+            by_hand: Some(Arc::new(AtomicI64::new(at.as_unix_ms()))),
+        }
+    }
+
+    /// What it shows.
+    #[inline]
+    pub fn now(&self) -> Timestamp {
+        match &self.by_hand {
+            None => now(),
+            Some(shown) => Timestamp::from_unix_ms_saturating(shown.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Turns it, forward or back. The machine's stays as it is.
+    pub fn turn(&self, to: Timestamp) {
+        if let Some(shown) = &self.by_hand {
+            shown.store(to.as_unix_ms(), Ordering::SeqCst);
+        }
+    }
 }
 
 /// How long something takes, by a clock that never jumps.
@@ -57,6 +96,18 @@ impl JumpWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_by_hand_shows_what_it_was_turned_to() {
+        let at = Timestamp::from_unix_ms_saturating;
+        let clock = Clock::by_hand(at(1_000));
+        let same = clock.clone();
+        clock.turn(at(500));
+        assert_eq!(same.now(), at(500));
+        let machine = Clock::machine();
+        machine.turn(at(500));
+        assert!(machine.now() > at(500));
+    }
 
     #[test]
     fn a_jump_is_seen_once_and_in_its_direction() {

@@ -12,7 +12,7 @@ use super::serve::{Signals, Told, log_to_stderr};
 use super::table::{finished, shown, table, together};
 use super::{print, remote_replay, runtime};
 use crate::admission::OperationKind;
-use crate::clock::{self, Stopwatch};
+use crate::clock::{self, Clock, Stopwatch};
 use crate::config::{self, Loaded, Settings};
 use crate::control::{ControlPlane, Wanted};
 use crate::entitlement::Terms;
@@ -147,7 +147,11 @@ async fn start() -> anyhow::Result<(Server, Vec<String>)> {
     let plane = ControlPlane::start(gateway, ledger, &wanted, clock::now()).await?;
     let plane = Arc::new(plane);
     let reloader = Arc::new(Reloader::new(Arc::clone(&plane), None));
-    Ok((Server::start(settings, plane, reloader).await?, editions))
+    let clock = Clock::machine();
+    Ok((
+        Server::start(settings, plane, reloader, clock).await?,
+        editions,
+    ))
 }
 
 async fn play(

@@ -18,7 +18,7 @@ use super::config_check::summary;
 use super::journal::Bar;
 use super::table::shown;
 use super::{TROUBLE, complain, counted, faults_in, print, runtime};
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::{self, Fault, Loaded, Settings, Storage};
 use crate::control::{ControlPlane, Wanted};
 use crate::data_dir::DataDir;
@@ -180,12 +180,12 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         policy: Arc::new(loaded.policy),
         zone: settings.zone,
     };
-    let storage = settings.storage.clone();
+    let (storage, clock) = (settings.storage.clone(), Clock::machine());
     let opened = DataDir::open(
         &storage.data_dir,
         settings.id_key,
         "that is starting",
-        clock::now(),
+        clock.now(),
     );
     let (data, id_key) = opened?;
     let ledger = Ledger::open(data.path()).await?;
@@ -200,20 +200,26 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
         file: &file,
         apps: &settings.apps,
     };
-    let plane = ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock::now()).await?;
+    let plane = ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock.now()).await?;
     let plane = Arc::new(plane);
     let reloader = Arc::new(Reloader::new(Arc::clone(&plane), dir));
     let apps = gateway.app_ids();
     let keeper = Keeper::start(&gateway, storage.snapshot_mib << 20);
     let keeper = keeper.context("cannot start the threads that keep the journal")?;
-    let server = Server::start(settings, Arc::clone(&plane), Arc::clone(&reloader)).await?;
+    let server = Server::start(
+        settings,
+        Arc::clone(&plane),
+        Arc::clone(&reloader),
+        clock.clone(),
+    )
+    .await?;
     data.says(&format!("serving on {}", server.grpc()))?;
     print(&greeting(&server, &told, &storage, recovery, &apps))?;
 
     let by_signal = Caller::new("SIGHUP", "");
     while signals.next().await == Told::Reload {
         // It logs what comes of it; whoever sent the signal reads it there.
-        let _ = reloader.reload(&by_signal, clock::now()).await;
+        let _ = reloader.reload(&by_signal, clock.now()).await;
     }
     tracing::info!("told to stop: answering the calls in flight");
     let drained = tokio::select! {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::id::{IdKey, SdkAppId};
 use crate::journal::Level;
+use crate::rating::PushDay;
 use crate::time::Zone;
 
 use super::document::{Section, Value};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub storage: Storage,
     /// What one peer may take.
     pub connections: Connections,
+    /// The day of the next month on which a month closes and its bills are pushed.
+    pub push_day: PushDay,
     /// Apps to create when they are missing, with their editions; the catalog's first where none is named.
     pub apps: Vec<(SdkAppId, Option<Box<str>>)>,
 }
@@ -79,6 +82,7 @@ impl Default for Settings {
             drain: Duration::from_secs(10),
             storage: Storage::default(),
             connections: Connections::default(),
+            push_day: PushDay::default(),
             apps: Vec::new(),
         }
     }
@@ -125,6 +129,11 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
     let connections = root.optional("connections", default.connections, |value| {
         value.table("[connections]", connections)
     });
+    let push_day = root.optional("billing", default.push_day, |value| {
+        value.table("[billing]", |section| {
+            section.optional("push_day", PushDay::default(), push_day)
+        })
+    });
     let apps = root.optional("apps", Vec::new(), apps);
     Some(Settings {
         listen: listen?,
@@ -136,6 +145,7 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
         drain: drain?,
         storage: storage?,
         connections: connections?,
+        push_day: push_day?,
         apps: apps?,
     })
 }
@@ -175,6 +185,10 @@ fn connections(section: &Section<'_>) -> Option<Connections> {
         keepalive: keepalive?,
         unread: unread?,
     })
+}
+
+fn push_day(value: Value<'_>) -> Option<PushDay> {
+    PushDay::new(number(value, 1..=3)?)
 }
 
 fn apps(value: Value<'_>) -> Option<Vec<(SdkAppId, Option<Box<str>>)>> {

@@ -11,8 +11,9 @@ use tonic::{Request, Response, Status};
 
 use super::fault::Fault;
 use super::request::id_fault;
+use super::watch::{Watchers, Watching};
 use super::{convert, operator};
-use crate::clock;
+use crate::clock::Clock;
 use crate::control::{ControlError, ControlPlane};
 use crate::gateway::AppError;
 use crate::id::SdkAppId;
@@ -21,7 +22,7 @@ use crate::proto::control_service_server::ControlService;
 use crate::proto::{
     App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
     ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
-    SetOverrideRequest, SnapshotRequest, SnapshotResponse,
+    SetOverrideRequest, SnapshotRequest, SnapshotResponse, WatchEntitlementsRequest,
 };
 use crate::reload::Reloader;
 use crate::time::Timestamp;
@@ -36,22 +37,26 @@ const PAGE: u32 = 100;
 pub struct Control {
     plane: Arc<ControlPlane>,
     reloader: Arc<Reloader>,
+    clock: Clock,
     /// Held while a snapshot is taken: at most one call has a thread for it, the others can be given up.
     snapshotting: Arc<Mutex<()>>,
+    watchers: Watchers,
 }
 
 impl Control {
     /// The service over the operators' side of a gateway and the reloader of its files.
-    pub fn new(plane: Arc<ControlPlane>, reloader: Arc<Reloader>) -> Self {
+    pub fn new(plane: Arc<ControlPlane>, reloader: Arc<Reloader>, clock: Clock) -> Self {
         Self {
+            watchers: Watchers::new(Arc::clone(plane.gateway()), clock.clone()),
             plane,
             reloader,
+            clock,
             snapshotting: Arc::default(),
         }
     }
 
     fn app(&self, id: SdkAppId) -> Result<Response<App>, Status> {
-        let shown = self.shown(id, clock::now());
+        let shown = self.shown(id, self.clock.now());
         let shown = shown.ok_or_else(|| self.refused(&AppError::NotFound(id).into()));
         shown.map(Response::new)
     }
@@ -88,18 +93,23 @@ impl Control {
 
 #[tonic::async_trait]
 impl ControlService for Control {
+    type WatchEntitlementsStream = Watching;
+
+    async fn watch_entitlements(
+        &self,
+        request: Request<WatchEntitlementsRequest>,
+    ) -> Result<Response<Watching>, Status> {
+        self.watchers.begin(request.get_ref()).map(Response::new)
+    }
+
     async fn create_app(
         &self,
         request: Request<CreateAppRequest>,
     ) -> Result<Response<App>, Status> {
         let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
         let request = request.into_inner();
-        let id = app_id(request.sdk_app_id)?;
-        let work = async move {
-            plane
-                .create_app(&caller, id, &request.edition, clock::now())
-                .await
-        };
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let work = async move { plane.create_app(&caller, id, &request.edition, now).await };
         self.change(id, work).await
     }
 
@@ -117,7 +127,7 @@ impl ControlService for Control {
         let ids = self.plane.gateway().app_ids();
         let start = ids.partition_point(|id| id.get() <= after);
         let page = ids.get(start..).unwrap_or_default();
-        let now = clock::now();
+        let now = self.clock.now();
         let apps = page.iter().take(size);
         let last = page.get(size - 1).filter(|_| page.len() > size);
         Ok(Response::new(ListAppsResponse {
@@ -132,12 +142,8 @@ impl ControlService for Control {
     ) -> Result<Response<App>, Status> {
         let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
         let request = request.into_inner();
-        let id = app_id(request.sdk_app_id)?;
-        let work = async move {
-            plane
-                .set_edition(&caller, id, &request.edition, clock::now())
-                .await
-        };
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let work = async move { plane.set_edition(&caller, id, &request.edition, now).await };
         self.change(id, work).await
     }
 
@@ -146,7 +152,7 @@ impl ControlService for Control {
         request: Request<SetOverrideRequest>,
     ) -> Result<Response<App>, Status> {
         let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
-        let (request, now) = (request.into_inner(), clock::now());
+        let (request, now) = (request.into_inner(), self.clock.now());
         let id = app_id(request.sdk_app_id)?;
         let limit = operator::limit(&request.limit)?;
         let one = operator::override_of(&request, now)?;
@@ -160,13 +166,9 @@ impl ControlService for Control {
     ) -> Result<Response<App>, Status> {
         let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
         let request = request.into_inner();
-        let id = app_id(request.sdk_app_id)?;
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
         let limit = operator::limit(&request.limit)?;
-        let work = async move {
-            plane
-                .remove_override(&caller, id, limit, clock::now())
-                .await
-        };
+        let work = async move { plane.remove_override(&caller, id, limit, now).await };
         self.change(id, work).await
     }
 
@@ -204,7 +206,8 @@ impl ControlService for Control {
         request: Request<ReloadRequest>,
     ) -> Result<Response<ReloadResponse>, Status> {
         let (reloader, caller) = (Arc::clone(&self.reloader), operator::caller(&request));
-        let done = tokio::spawn(async move { reloader.reload(&caller, clock::now()).await }).await;
+        let now = self.clock.now();
+        let done = tokio::spawn(async move { reloader.reload(&caller, now).await }).await;
         let done = done.map_err(|_| Status::internal("the reload broke off"))?;
         let catalog = &self.plane.gateway().terms().catalog;
         let revision = done.map_err(|error| operator::not_reloaded(&error, catalog))?;

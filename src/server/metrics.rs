@@ -17,7 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::Semaphore;
 
 use crate::admission::OperationKind;
-use crate::clock;
+use crate::clock::Clock;
 use crate::gateway::Gateway;
 use crate::telemetry::{BUCKETS_NS, Call, Telemetry, Verdict};
 
@@ -34,6 +34,7 @@ struct Source {
     telemetry: Telemetry,
     open: Arc<Semaphore>,
     connections_max: usize,
+    clock: Clock,
 }
 
 impl Metrics {
@@ -43,6 +44,7 @@ impl Metrics {
         telemetry: Telemetry,
         open: Arc<Semaphore>,
         connections_max: usize,
+        clock: Clock,
     ) -> Self {
         let mut registry = Registry::with_prefix("quotagate");
         registry.register_collector(Box::new(Source {
@@ -50,6 +52,7 @@ impl Metrics {
             telemetry,
             open,
             connections_max,
+            clock,
         }));
         Self(registry)
     }
@@ -143,7 +146,7 @@ impl Source {
 
     /// Usage beside the limits of whole apps.
     fn apps(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let now = clock::now();
+        let now = self.clock.now();
         let ids = self.gateway.app_ids();
         gauge(to, "apps", "Apps")?.encode_gauge(&whole(ids.len() as u64))?;
         let told: Vec<_> = ids

@@ -44,7 +44,7 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::clock::JumpWatch;
+use crate::clock::{Clock, JumpWatch};
 use crate::config::Settings;
 use crate::control::ControlPlane;
 use crate::gateway::Gateway;
@@ -115,11 +115,12 @@ pub enum Drained {
 
 impl Server {
     /// Listens and serves. Must run within a runtime, which accepts connections and serves HTTP; calls are served by threads
-    /// of its own.
+    /// of its own. Whatever it answers, it answers by that clock.
     pub async fn start(
         settings: Settings,
         plane: Arc<ControlPlane>,
         reloader: Arc<Reloader>,
+        clock: Clock,
     ) -> Result<Self, StartError> {
         let gateway = Arc::clone(plane.gateway());
         let on = |at: String| move |error| StartError::Listen { at, error };
@@ -138,10 +139,11 @@ impl Server {
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
         let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
-        let (health, routes) = routes(plane, reloader).await;
+        let (health, routes) = routes(plane, reloader, clock.clone()).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
+            clock: clock.clone(),
             routes: routes.clone(),
             limits: settings.connections.clone(),
             bell: Arc::clone(&bell),
@@ -182,6 +184,7 @@ impl Server {
             telemetry,
             Arc::clone(&open),
             settings.connections.max,
+            clock,
         );
         let (ended, late) = (stop.clone(), deadline.clone());
         accepting.spawn(http::serve(web, metrics, gateway, ended, late));
@@ -302,10 +305,14 @@ fn processors() -> usize {
 }
 
 /// The services that tonic answers.
-async fn routes(plane: Arc<ControlPlane>, reloader: Arc<Reloader>) -> (HealthReporter, Routes) {
+async fn routes(
+    plane: Arc<ControlPlane>,
+    reloader: Arc<Reloader>,
+    clock: Clock,
+) -> (HealthReporter, Routes) {
     let (health, health_service) = tonic_health::server::health_reporter();
     tell(&health, ServingStatus::Serving).await;
-    let control = Control::new(plane, reloader);
+    let control = Control::new(plane, reloader, clock);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)

@@ -17,7 +17,7 @@ use super::connection::{HELD_BYTES_MAX, held_too_much};
 use super::long;
 use super::received::Held;
 use super::worker::Shared;
-use crate::clock::{self, Stopwatch};
+use crate::clock::Stopwatch;
 use crate::grpc::{self, MESSAGE_BYTES_MAX, PREFIX_BYTES, Reply};
 use crate::journal::{Position, Unavailable};
 use crate::telemetry::Call;
@@ -174,7 +174,7 @@ impl Whole {
     /// Decides the calls and answers them, but for those whose answers promise what the journal has not yet: those are
     /// answered when it has reached a position.
     pub(super) fn answer(&mut self, shared: &Arc<Shared>, held: &Arc<Held>) -> Option<Position> {
-        let (now, stopwatch) = (clock::now(), Stopwatch::start());
+        let (now, stopwatch) = (shared.clock.now(), Stopwatch::start());
         let Shared {
             gateway, counters, ..
         } = &**shared;

@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::long;
 use super::worker::Shared;
-use crate::clock::{self, Stopwatch};
+use crate::clock::Stopwatch;
 use crate::grpc::{self, MESSAGE_BYTES_MAX};
 use crate::journal::Position;
 use crate::telemetry::Call;
@@ -122,9 +122,12 @@ impl Answers {
     fn decide(&mut self, batch: &Bytes) -> Option<Bytes> {
         let stopwatch = Stopwatch::start();
         let Shared {
-            gateway, counters, ..
+            gateway,
+            counters,
+            clock,
+            ..
         } = &*self.shared;
-        let reply = grpc::admit_in_stream(gateway, counters, batch, clock::now());
+        let reply = grpc::admit_in_stream(gateway, counters, batch, clock.now());
         let unreached = reply.promises.then(|| gateway.commit()).flatten();
         counters.took(Call::StreamBatch, 1, stopwatch.elapsed());
         let answer = reply.bytes;

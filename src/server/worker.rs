@@ -20,6 +20,7 @@ use tonic::service::Routes;
 use super::authority::Mended;
 use super::bell::Bell;
 use super::connection;
+use crate::clock::Clock;
 use crate::config::Connections;
 use crate::gateway::Gateway;
 use crate::grpc::Peer;
@@ -29,6 +30,7 @@ use crate::telemetry::Counters;
 pub(super) struct Shared {
     pub(super) gateway: Arc<Gateway>,
     pub(super) counters: Arc<Counters>,
+    pub(super) clock: Clock,
     /// The services that tonic answers.
     pub(super) routes: Routes,
     pub(super) limits: Connections,

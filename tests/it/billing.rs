@@ -3,6 +3,7 @@
 mod arrears;
 mod changes;
 mod editions;
+mod events;
 mod fees;
 mod formats;
 mod generate;

@@ -79,7 +79,7 @@ pub fn check_with(name: &str, script: &str, catalog: Arc<Catalog>) {
 }
 
 /// A bill on one line. The account is named unless it is acme.
-fn told(bill: &Bill) -> String {
+pub fn told(bill: &Bill) -> String {
     let account = match bill.account.as_str() {
         "acme" => String::new(),
         other => format!(" {other}"),

@@ -6,6 +6,7 @@ use std::path::Path;
 use quotagate::config::{Settings, Storage, builtin_settings, load_settings, read_settings};
 use quotagate::id::{IdKey, SdkAppId};
 use quotagate::journal::Level;
+use quotagate::rating::PushDay;
 
 fn faults(text: &str) -> String {
     let faults = read_settings("g", text).expect_err("faults");
@@ -76,6 +77,21 @@ fn where_data_is_and_how_well_it_is_kept_can_be_said() {
         };
         assert_eq!(storage(&text), expected);
     }
+}
+
+#[test]
+fn the_day_on_which_bills_are_pushed_can_be_said() {
+    for day in 1..=3 {
+        let text = format!("[billing]\npush_day = {day}\n");
+        let settings = read_settings("g", &text).expect("no fault");
+        assert_eq!(Some(settings.push_day), PushDay::new(day));
+    }
+    let default = read_settings("g", "[billing]\n").expect("no fault");
+    assert_eq!(default.push_day, PushDay::default());
+    insta::assert_snapshot!(faults("[billing]\npush_day = 4\nday = 1\n"), @r#"
+    g:2:12: `push_day` must be a whole number from 1 to 3; found 4
+    g:3:1: [billing] has no key "day"; known: `push_day`
+    "#);
 }
 
 #[test]

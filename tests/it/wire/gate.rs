@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
-use quotagate::clock;
+use quotagate::clock::Clock;
 use quotagate::config::Settings;
 use quotagate::control::{ControlPlane, Wanted};
 use quotagate::gateway::Gateway;
@@ -50,6 +50,8 @@ pub struct Setup {
     pub settings: Settings,
     /// Where files to reload are.
     pub dir: Option<PathBuf>,
+    /// What time it is.
+    pub clock: Clock,
     /// Where its journal is; nothing for a gateway that holds all in memory.
     pub storage: Option<(Arc<dyn Storage>, Options)>,
 }
@@ -59,6 +61,7 @@ pub struct Gate {
     pub gateway: Arc<Gateway>,
     pub grpc: SocketAddr,
     pub http: SocketAddr,
+    pub clock: Clock,
     server: Option<Server>,
     runtime: Runtime,
     _keeper: Option<Keeper>,
@@ -82,6 +85,7 @@ impl Gate {
             limits: "",
             settings,
             dir: None,
+            clock: Clock::machine(),
             storage: None,
         };
         edit(&mut setup);
@@ -106,16 +110,17 @@ impl Gate {
                 file: "the test",
                 apps: &[(app(1), Some(setup.edition.into()))],
             };
-            ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock::now()).await
+            ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, setup.clock.now()).await
         });
         let plane = Arc::new(plane.expect("a new app"));
         let reloader = Arc::new(Reloader::new(Arc::clone(&plane), setup.dir));
-        let server = Server::start(setup.settings, plane, reloader);
+        let server = Server::start(setup.settings, plane, reloader, setup.clock.clone());
         let server = runtime.block_on(server).expect("a free port");
         Self {
             gateway,
             grpc: server.grpc(),
             http: server.http(),
+            clock: setup.clock,
             server: Some(server),
             runtime,
             _keeper: keeper,
@@ -171,7 +176,7 @@ impl Gate {
     /// What app 1 has.
     pub fn usage(&self) -> AppUsage {
         self.gateway
-            .app_usage(app(1), clock::now())
+            .app_usage(app(1), self.clock.now())
             .expect("an app")
     }
 
