@@ -1,7 +1,7 @@
 //! gRPC: the bytes of calls into the domain's types, and its answers into bytes.
 //!
 //! `admission` holds the calls of AdmissionService over `request`, `answer` and their `wire`; `control` is ControlService, over
-//! the generated messages, with `operator`; `convert` and `fault` are shared. Invariant: a wrong request is refused with its field named, and
+//! the generated messages, with `operator` and `watch`; `convert` and `fault` are shared. Invariant: a wrong request is refused with its field named, and
 //! changes nothing. Absent on purpose: sockets and HTTP.
 
 mod admission;
@@ -12,6 +12,7 @@ mod fault;
 mod frame;
 mod operator;
 mod request;
+mod watch;
 mod wire;
 
 pub use admission::{Reply, admit, admit_batch, admit_each, admit_in_stream, get_usage};

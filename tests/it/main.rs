@@ -32,4 +32,5 @@ mod structure;
 mod support;
 mod traces;
 mod upkeep;
+mod usage;
 mod wire;
