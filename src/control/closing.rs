@@ -188,8 +188,7 @@ impl ControlPlane {
             .map(|day| BilledDay {
                 app,
                 day: day.day,
-                users: day.users.into(),
-                estimate: None,
+                users: Counted::Exact(day.users.into()),
                 groups: day.peak_groups.into(),
                 av_chat_rooms: 0,
                 bandwidth_bps: 0,
@@ -211,18 +210,10 @@ fn last_closed(state: &State, month: Option<Month>) -> Result<Month, ControlErro
 
 /// A day as a bill sees it.
 pub(super) fn report_of(day: &BilledDay) -> DayReport {
-    let dau = match day.estimate {
-        None => Counted::Exact(day.users),
-        Some((estimate, upper)) => Counted::Estimated {
-            lower: day.users,
-            estimate,
-            upper,
-        },
-    };
     // A bit per second is a millionth of a Mbps.
     let mbps = i64::try_from(day.bandwidth_bps).ok();
     DayReport {
-        dau: Some(dau),
+        dau: Some(day.users),
         groups: Some(day.groups),
         bandwidth_mbps: mbps.and_then(Quantity::from_micros),
     }
