@@ -2,13 +2,15 @@
 //!
 //! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
 //! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `authority` lets
-//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text; `keeper` looks after the files.
+//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text; `keeper` looks after the files, `calendar`
+//! lets happen what falls due.
 //! Invariant: what a peer can take of memory, descriptors and time is bounded, on the gRPC sockets: monitoring is for those
 //! who are trusted. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
 
 mod authority;
 mod bell;
+mod calendar;
 mod connection;
 mod http;
 mod keeper;
@@ -139,7 +141,7 @@ impl Server {
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
         let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
-        let (health, routes) = routes(plane, reloader, clock.clone()).await;
+        let (health, routes) = routes(Arc::clone(&plane), reloader, clock.clone()).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -179,8 +181,13 @@ impl Server {
             stop.clone(),
             deadline.clone(),
         ));
+        accepting.spawn(calendar::keep(
+            Arc::clone(&plane),
+            clock.clone(),
+            stop.clone(),
+        ));
         let metrics = Metrics::new(
-            Arc::clone(&gateway),
+            plane,
             telemetry,
             Arc::clone(&open),
             settings.connections.max,
