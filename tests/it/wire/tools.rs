@@ -131,7 +131,7 @@ fn readiness_and_the_way_to_it_are_told_by_http() {
 }
 
 /// Samples that are whole numbers, by name and labels; every one has a type.
-fn metrics(address: SocketAddr) -> BTreeMap<String, i64> {
+pub fn metrics(address: SocketAddr) -> BTreeMap<String, i64> {
     let (status, text) = get(address, "/metrics");
     assert!(status.contains("200"), "{status}");
     let (mut types, mut samples) = (BTreeMap::new(), BTreeMap::new());
