@@ -170,6 +170,7 @@ impl Rated<'_> {
     fn add_on(&mut self, add_on: AddOn) {
         let bought = |due: Charge| {
             let all = self.subscription.purchases(self.from, self.to);
+            let all = all.map(|purchase| purchase.bought);
             let of_it = all.filter(|bought| bought.add_on == add_on && bought.charge == due);
             of_it.map(|bought| bought.price).max()
         };

@@ -7,6 +7,7 @@
 use super::choice::{Choice, Choices, Settings, chosen};
 use super::refusal::Refusal;
 use crate::catalog::{AddOn, Catalog, EditionId};
+use crate::money::Money;
 use crate::time::Month;
 
 /// What is asked for.
@@ -26,6 +27,43 @@ pub enum Change {
         /// The add-ons.
         settings: Settings,
     },
+}
+
+/// A change that was decided. Whatever the catalog comes to be, it stays what it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    /// The edition from now on; the present one where it stays.
+    pub edition: EditionId,
+    /// What the edition has of the add-ons that were there: before what was set, after what has lapsed (RULES B9 to B11).
+    pub carried: Choices,
+    /// The add-ons that were set to another value, in their order.
+    pub set: Vec<(AddOn, Choice)>,
+    /// What was bought by that.
+    pub bought: Vec<Bought>,
+    /// Whether it leads off the free edition (RULES B5).
+    pub activates: bool,
+    /// Whether an operator has done it by hand: it uses up no change of the month.
+    pub by_operator: bool,
+}
+
+/// An add-on switched on, or set to another value above the edition's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bought {
+    /// What.
+    pub add_on: AddOn,
+    /// The price it was bought at; later changes of edition or catalog do not touch it (RULES B2).
+    pub price: Money,
+    /// From when on it is billed.
+    pub charge: Charge,
+}
+
+/// From when on what was bought is billed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Charge {
+    /// For the month it was bought in, in full (RULES 6.7, rule 47).
+    ThisMonth,
+    /// From the first of the next month: the edition was adjusted in the same month, or in the same call (rule 46, B2).
+    NextMonth,
 }
 
 /// The change of an item in a month, and the value it had before: the one to which it may be restored once (RULES B3).

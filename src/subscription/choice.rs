@@ -76,11 +76,12 @@ impl Choices {
         self.0[add_on as usize]
     }
 
+    /// Sets what is chosen of an add-on.
     #[expect(
         clippy::indexing_slicing,
         reason = "one element for each add-on, by construction"
     )]
-    pub(super) const fn set(&mut self, add_on: AddOn, choice: Choice) {
+    pub const fn set(&mut self, add_on: AddOn, choice: Choice) {
         self.0[add_on as usize] = choice;
     }
 

@@ -4,7 +4,7 @@
 //! same for ever. Absent on purpose: amounts due, which are `rating`'s, and the queue of what falls due.
 
 use super::account::{Account, RETENTION_DAYS};
-use super::change::{Change, Configuration};
+use super::change::{Bought, Change, Charge, Configuration};
 use super::choice::{Choice, Choices, price};
 use super::{AppState, Plan, Refusal, Standing};
 use crate::catalog::{AddOn, Catalog, EditionId};
@@ -29,26 +29,13 @@ pub struct Phase {
     pub exists: bool,
 }
 
-/// From when on a purchase is billed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Charge {
-    /// For the month it is made in, in full (RULES 6.7, rule 47).
-    ThisMonth,
-    /// From the first of the next month: the edition was adjusted in the same month, or in the same call (rule 46, B2).
-    NextMonth,
-}
-
-/// An add-on switched on, or set to another value above the edition's own.
+/// Something bought, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Purchase {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub add_on: AddOn,
-    /// The price it was bought at; later changes of the edition do not touch it (RULES B2).
-    pub price: Money,
-    /// From when on it is billed.
-    pub charge: Charge,
+    pub bought: Bought,
 }
 
 /// An upgrade off the free edition.
@@ -162,9 +149,11 @@ impl Subscription {
                 .flatten();
             self.purchases.extend(bought.map(|price| Purchase {
                 at,
-                add_on,
-                price,
-                charge: due,
+                bought: Bought {
+                    add_on,
+                    price,
+                    charge: due,
+                },
             }));
         }
         self.begin_phase(|phase| {
@@ -354,12 +343,12 @@ impl Subscription {
         let add_ons = AddOn::ALL.into_iter().filter_map(|add_on| {
             let price = price(catalog, now.edition, add_on, now.choices.get(add_on))?;
             let mut all = self.purchases.iter().rev();
-            let bought = all.find(|purchase| purchase.add_on == add_on);
+            let bought = all.find(|purchase| purchase.bought.add_on == add_on);
             let from = match bought.filter(|bought| bought.at >= edition_since) {
                 Some(bought) if add_on == AddOn::CommentBandwidth => bought.at,
-                Some(bought) => match bought.charge {
-                    Charge::ThisMonth => bought.at,
-                    Charge::NextMonth => month_after(bought.at),
+                Some(purchase) => match purchase.bought.charge {
+                    Charge::ThisMonth => purchase.at,
+                    Charge::NextMonth => month_after(purchase.at),
                 },
                 None => month_after(edition_since),
             };

@@ -11,9 +11,9 @@ mod history;
 mod refusal;
 
 pub use account::{Account, Unpaid};
-pub use change::Change;
+pub use change::{Bought, Change, Changed, Charge};
 pub use choice::{Choice, Choices, Settings, own_value, price};
-pub use history::{Activation, Charge, Cost, Outage, Phase, Purchase, Subscription};
+pub use history::{Activation, Cost, Outage, Phase, Purchase, Subscription};
 pub use refusal::Refusal;
 
 use std::sync::Arc;
