@@ -11,8 +11,12 @@ use crate::id::SdkAppId;
 use crate::journal::Position;
 use crate::metering::{DAYS_KEPT, DayUsage};
 use crate::sketch::Sketch;
-use crate::time::{Day, Month, Timestamp};
+use crate::time::{DAY_MS, Day, Month, Timestamp};
 use crate::usage::{App, Facts};
+
+/// How many days before the present one are not final.
+const LATE_DAYS: u16 = 31;
+const _: () = assert!(LATE_DAYS as i64 * DAY_MS == LATE_LOGIN_MS_MAX);
 
 /// How far somebody has been told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,12 +111,20 @@ impl Gateway {
             None => usage.changed_at > 0,
             Some(mark) => {
                 let is_final_now = usage.day >= mark.final_before && usage.day < final_before;
-                usage.changed_at > mark.position.get() || is_final_now && usage.changed_at > 0
+                // Groups are carried into a day without a change of the journal.
+                let has_begun = usage.day > mark.final_before.plus(LATE_DAYS);
+                usage.changed_at > mark.position.get()
+                    || (is_final_now || has_begun) && usage.changed_at > 0
             }
         };
         let begun = self.locked(id, Mode::Enforce, now, |facts, context| {
             // The groups of an idle app are carried into the day that has begun.
             facts.carry_to(context.entitlements.zone.day(now));
+            if let Some(log) = self.log()
+                && facts.is_unstamped()
+            {
+                facts.stamp(log.position().get());
+            }
             let days = metered(facts).filter(|day| is_news(&day.usage));
             let days: Vec<_> = days.collect();
             let wanted = match sketches {
