@@ -6,6 +6,7 @@
 //! written. Absent on purpose: sockets, files, the clock.
 
 mod fault;
+mod subscribers;
 mod words;
 
 pub use fault::{ControlError, StartError};

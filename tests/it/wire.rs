@@ -15,4 +15,5 @@ mod raw;
 mod reload;
 mod slow;
 mod tools;
+mod usage;
 mod wrong;
