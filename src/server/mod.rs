@@ -2,13 +2,15 @@
 //!
 //! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
 //! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `authority` lets
-//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text; `keeper` looks after the files.
+//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text; `keeper` looks after the files, `calendar`
+//! lets happen what falls due.
 //! Invariant: what a peer can take of memory, descriptors and time is bounded, on the gRPC sockets: monitoring is for those
 //! who are trusted. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
 
 mod authority;
 mod bell;
+mod calendar;
 mod connection;
 mod http;
 mod keeper;
@@ -149,7 +151,8 @@ impl Server {
         let streams = Arc::clone(telemetry.streams());
         let usage = Usage::start(Arc::clone(&plane), name, clock.clone(), streams).await;
         let usage = usage.map_err(StartError::Ledger)?;
-        let (health, routes) = routes(Control::new(plane, reloader, clock.clone()), usage).await;
+        let control = Control::new(Arc::clone(&plane), reloader, clock.clone());
+        let (health, routes) = routes(control, usage).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -189,8 +192,13 @@ impl Server {
             stop.clone(),
             deadline.clone(),
         ));
+        accepting.spawn(calendar::keep(
+            Arc::clone(&plane),
+            clock.clone(),
+            stop.clone(),
+        ));
         let metrics = Metrics::new(
-            Arc::clone(&gateway),
+            plane,
             telemetry,
             Arc::clone(&open),
             settings.connections.max,
