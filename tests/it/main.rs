@@ -21,6 +21,7 @@ mod journal;
 mod linearizable;
 mod load;
 mod model;
+mod plane;
 mod properties;
 mod races;
 mod recovery;
