@@ -5,6 +5,8 @@
 
 use std::sync::atomic::Ordering;
 
+use parking_lot::MutexGuard;
+
 use super::Gateway;
 use crate::admission::{LATE_LOGIN_MS_MAX, Mode};
 use crate::id::SdkAppId;
@@ -129,7 +131,13 @@ impl Gateway {
             return Vec::new();
         };
         while let Some(under_way) = walk.take() {
-            let step = |app: &App| app.facts.lock().walk_on(under_way);
+            let step = |app: &App| {
+                let mut facts = app.facts.lock();
+                let step = facts.walk_on(under_way);
+                // To those who wait: this thread would have the lock again before they are awake.
+                MutexGuard::unlock_fair(facts);
+                step
+            };
             match self.apps.with(id, step) {
                 Some(Ok(sketches)) => made.extend(sketches),
                 Some(Err(under_way)) => walk = Some(under_way),
