@@ -308,7 +308,7 @@ impl Asked<'_> {
         assert!(found.eq(metered), "{told}: {records:?} of {facts:?}");
         for record in records {
             let day = record.usage.day;
-            let is_remembered = facts.day.number().saturating_sub(day.number()) <= 32;
+            let is_remembered = facts.day.number().saturating_sub(day.number()) <= 39;
             let expected =
                 is_remembered.then(|| sketch_of(facts.logins.get(&day).into_iter().flatten()));
             assert_eq!(

@@ -214,9 +214,9 @@ impl Facts {
         self.logins.get(&day).map_or(0, |users| users.len() as u64)
     }
 
-    /// Everybody whose last login is at most 32 days back.
+    /// Everybody whose last login is at most 39 days back.
     pub fn logged_in_lately(&self) -> impl Iterator<Item = Id> {
-        let first = Day::from_number(self.day.number().saturating_sub(32));
+        let first = Day::from_number(self.day.number().saturating_sub(39));
         self.logins
             .range(first..)
             .flat_map(|(_, users)| users.iter().copied())
