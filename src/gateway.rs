@@ -7,6 +7,7 @@
 mod apps;
 mod durable;
 mod metered;
+mod watched;
 
 use std::mem;
 use std::ops::Deref;
@@ -30,6 +31,7 @@ pub use apps::{AppError, Stranded};
 use durable::Durable;
 pub use durable::Snapshots;
 pub use metered::{DayRecord, Mark, MeteredDay, Reported, Sketches};
+pub use watched::{Changes, Seen};
 
 /// The gateway: every app with its limits and facts, in memory, and a journal of them if it is [durable](Self::durable).
 pub struct Gateway {

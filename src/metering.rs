@@ -4,7 +4,15 @@
 //! which something was counted is stamped with where the journal then was. Absent on purpose: who logged in. The facts know;
 //! here are numbers.
 
+mod counted;
+mod merge;
+mod record;
+
 use std::collections::VecDeque;
+
+pub use counted::Counted;
+pub use merge::{DayTotal, Merged};
+pub use record::{Contradiction, UsageRecord};
 
 use crate::time::{Day, Month};
 

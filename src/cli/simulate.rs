@@ -25,7 +25,8 @@ use crate::trace::Reader;
                   upgrade      app, edition, settings (none if absent)\n  \
                   change       app, edition and settings (as they are if absent)\n  \
                   disable      app\n  \
-                  usage        app, day, dau, groups, bandwidth_mbps (that day's peaks; any of them)\n  \
+                  usage        app, day, dau, groups, bandwidth_mbps (that day's peaks; any of them)\n               \
+                  instead of dau: dau_estimate {\"lower\":..,\"estimate\":..,\"upper\":..}; lower is billed\n  \
                   top_up       account, amount\n  \
                   prepaid      app, expires\n  \
                   configure    push_day (1), time_zone (+08:00); on the first line or nowhere\n  \

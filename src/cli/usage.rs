@@ -1,8 +1,11 @@
-//! `usage`: what apps have and use: shown, streamed, reported.
+//! `usage`: what apps have and use: shown, streamed, merged, exported, reported.
 //!
 //! Absent on purpose: counting; a gateway does.
 
 mod bandwidth;
+mod export;
+mod merge;
+mod records;
 mod show;
 mod watch;
 
@@ -29,6 +32,8 @@ pub(super) struct Arguments {
 enum Command {
     Show(show::Show),
     Watch(watch::Arguments),
+    Merge(merge::Arguments),
+    Export(export::Arguments),
     ReportBandwidth(bandwidth::Arguments),
 }
 
@@ -37,6 +42,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => show::run(&arguments.show),
         Some(Command::Show(arguments)) => show::run(arguments),
         Some(Command::Watch(arguments)) => watch::run(arguments),
+        Some(Command::Merge(arguments)) => merge::run(arguments),
+        Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::ReportBandwidth(arguments)) => bandwidth::run(arguments),
     }
 }

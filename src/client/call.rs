@@ -20,13 +20,15 @@ use super::breaker::Breaker;
 use super::builder::Builder;
 use super::error::{self, ClientError, InvalidRequest, Undecided};
 use super::policy::Policies;
-use super::stream::BatchStream;
+use super::stream::{BatchStream, Messages};
 use crate::operation::OperationKind;
 use crate::proto::admission_service_client::AdmissionServiceClient;
+use crate::proto::billing_service_client::BillingServiceClient;
 use crate::proto::control_service_client::ControlServiceClient;
 use crate::proto::usage_service_client::UsageServiceClient;
 use crate::proto::{
     AdmitBatchRequest, AdmitRequest, AdmitResponse, GetUsageRequest, GetUsageResponse,
+    WatchEntitlementsRequest, WatchEntitlementsResponse,
 };
 
 /// Metadata that tells who calls.
@@ -43,6 +45,7 @@ pub struct Client {
 
 struct Shared {
     admission: AdmissionServiceClient<Channel>,
+    billing: BillingServiceClient<Channel>,
     control: ControlServiceClient<Channel>,
     usage: UsageServiceClient<Channel>,
     policies: Policies,
@@ -69,6 +72,7 @@ impl Client {
         let shared = Shared {
             batcher: batched.then(|| Batcher::start(admission.clone())),
             admission,
+            billing: BillingServiceClient::new(channel.clone()),
             control: ControlServiceClient::new(channel.clone()),
             usage: UsageServiceClient::new(channel),
             policies,
@@ -157,7 +161,8 @@ impl Client {
         &self,
         batches: impl Stream<Item = AdmitBatchRequest> + Send + 'static,
     ) -> BatchStream {
-        BatchStream::new(self.shared.admission.clone(), batches)
+        let mut service = self.shared.admission.clone();
+        Messages::opened_by(async move { service.admit_stream(batches).await })
     }
 
     /// What an app, a user or a group has, beside its limits.
@@ -171,6 +176,17 @@ impl Client {
         self.call(&self.shared.admission, request, call).await
     }
 
+    /// What an app may do, and every change of it, from where `token` of the last message that was taken in has left off; see
+    /// `WatchEntitlements` in control.proto. Neither deadline nor policy apply to it: it ends with the connection, and whoever watches
+    /// asks again with the last token.
+    pub fn watch_entitlements(
+        &self,
+        request: WatchEntitlementsRequest,
+    ) -> Messages<WatchEntitlementsResponse> {
+        let (mut service, request) = (self.shared.control.clone(), self.by_actor(request));
+        Messages::opened_by(async move { service.watch_entitlements(request).await })
+    }
+
     /// A control call that no policy answers.
     pub(super) async fn control<M: Clone, T, F>(
         &self,
@@ -180,13 +196,28 @@ impl Client {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let by_actor = |service, mut request: Request<M>| {
-            if let Some(actor) = &self.shared.actor {
-                request.metadata_mut().insert(ACTOR, actor.clone());
-            }
-            call(service, request)
-        };
-        self.call(&self.shared.control, message, by_actor).await
+        self.call(&self.shared.control, message, call).await
+    }
+
+    /// A billing call that no policy answers.
+    pub(super) async fn billing<M: Clone, T, F>(
+        &self,
+        message: M,
+        call: impl Fn(BillingServiceClient<Channel>, Request<M>) -> F,
+    ) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.call(&self.shared.billing, message, call).await
+    }
+
+    /// A request that tells who calls.
+    fn by_actor<M>(&self, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        if let Some(actor) = &self.shared.actor {
+            request.metadata_mut().insert(ACTOR, actor.clone());
+        }
+        request
     }
 
     /// A call of UsageService with one answer.
@@ -226,7 +257,11 @@ impl Client {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let deadline = self.deadline;
-        let asked = repeated(|| call(service.clone(), with_timeout(message.clone(), deadline)));
+        let asked = repeated(|| {
+            let mut request = self.by_actor(message.clone());
+            request.set_timeout(deadline);
+            call(service.clone(), request)
+        });
         let response = timeout(deadline, asked)
             .await
             .map_err(|_| Cause::Deadline(deadline))?;

@@ -29,6 +29,7 @@
 mod address;
 mod answer;
 mod batching;
+mod billing;
 mod breaker;
 mod builder;
 mod call;
@@ -48,5 +49,5 @@ pub use call::Client;
 pub use error::{ClientError, InvalidRequest};
 pub use operations::Sides;
 pub use policy::OnUnreachable;
-pub use stream::BatchStream;
+pub use stream::{BatchStream, Messages};
 pub use usage::UsageStream;

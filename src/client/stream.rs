@@ -1,4 +1,4 @@
-//! A stream of batches, from opening it to its end.
+//! A stream of the gateway's messages, from opening it to its end.
 //!
 //! Invariant: sending and opening go on side by side: the gateway may open its side no sooner than it has a batch. Absent on
 //! purpose: deadlines, policies and repetition, which are for those who know what waits for the answers.
@@ -6,37 +6,35 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio_stream::Stream;
-use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
 
 use super::answer::Cause;
 use super::error::{self, ClientError, Undecided};
-use crate::proto::admission_service_client::AdmissionServiceClient;
-use crate::proto::{AdmitBatchRequest, AdmitBatchResponse};
+use crate::proto::AdmitBatchResponse;
 
-type Opening =
-    Pin<Box<dyn Future<Output = Result<Response<Streaming<AdmitBatchResponse>>, Status>> + Send>>;
+type Opening<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Status>> + Send>>;
 
-/// The answers to a stream of batches, in the order of the batches. The stream is opened when the first is asked for.
-pub struct BatchStream(State);
+/// The answers to a stream of batches, in the order of the batches.
+pub type BatchStream = Messages<AdmitBatchResponse>;
 
-enum State {
-    Opening(Opening),
-    Open(Box<Streaming<AdmitBatchResponse>>),
+/// What a gateway sends on a stream, in order. The stream is opened when the first message is asked for.
+pub struct Messages<T>(State<T>);
+
+enum State<T> {
+    Opening(Opening<T>),
+    Open(Box<Streaming<T>>),
 }
 
-impl BatchStream {
-    pub(super) fn new(
-        mut service: AdmissionServiceClient<Channel>,
-        batches: impl Stream<Item = AdmitBatchRequest> + Send + 'static,
+impl<T> Messages<T> {
+    pub(super) fn opened_by(
+        opening: impl Future<Output = Result<Response<Streaming<T>>, Status>> + Send + 'static,
     ) -> Self {
-        let opening = Box::pin(async move { service.admit_stream(batches).await });
-        Self(State::Opening(opening))
+        Self(State::Opening(Box::pin(opening)))
     }
 
-    /// The next answer; none when the batches have ended and all are answered. Loses nothing if it is dropped while it waits.
-    pub async fn next(&mut self) -> Result<Option<AdmitBatchResponse>, ClientError> {
+    /// The next message; none when there will be no more: of batches, when they have ended and all are answered. Loses nothing if it
+    /// is dropped while it waits.
+    pub async fn next(&mut self) -> Result<Option<T>, ClientError> {
         let next = self.message().await;
         next.map_err(|status| match Undecided::from_status(&status, NONE) {
             Undecided::Invalid(invalid) => invalid.into(),
@@ -44,7 +42,7 @@ impl BatchStream {
         })
     }
 
-    pub(super) async fn message(&mut self) -> Result<Option<AdmitBatchResponse>, Status> {
+    pub(super) async fn message(&mut self) -> Result<Option<T>, Status> {
         loop {
             match &mut self.0 {
                 State::Opening(opening) => {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::catalog::{AddOn, Bound, Catalog, Edition, EditionId, GroupTypeId, LimitName, PerLimit};
 use crate::id::SdkAppId;
-use crate::subscription::{Plan, Standing};
+use crate::subscription::{Choice, Plan, Standing, price};
 use crate::time::{Timestamp, Zone};
 
 /// Where a limit's number comes from.
@@ -84,6 +84,12 @@ pub struct Entitlements {
     pub budgets: Budgets,
     /// The deployment's zone.
     pub zone: Zone,
+    /// Days for which messages are kept: for the IM server to act on (RULES B39).
+    pub history_days: u64,
+    /// Whether content is filtered: for the IM server to act on.
+    pub content_filtering: bool,
+    /// Whether there is bandwidth for on-screen comments: for the IM server to act on.
+    pub comment_bandwidth: bool,
     limits: PerLimit<Limit>,
 }
 
@@ -140,6 +146,7 @@ impl Terms {
             }
         });
         let adopt = rules.in_force(Topic::AdoptUnknown, now);
+        let sells = |add_on| self.catalog.tiers(add_on, edition_id).next().is_some();
         Some(Entitlements {
             revision,
             catalog: Arc::clone(&self.catalog),
@@ -149,6 +156,9 @@ impl Terms {
             adopt_unknown: matches!(adopt, Some((_, Setting::Adopt(true)))),
             budgets: self.policy.budgets,
             zone: self.zone,
+            history_days: history_days(&self.catalog, edition_id, plan),
+            content_filtering: plan.content_filtering && sells(AddOn::ContentFiltering),
+            comment_bandwidth: plan.comment_bandwidth && sells(AddOn::CommentBandwidth),
             limits,
         })
     }
@@ -180,6 +190,14 @@ fn sold(catalog: &Catalog, edition: EditionId, plan: &Plan, name: LimitName) -> 
         Some((add_on, value)) => (value, Source::AddOn(add_on)),
         None => (default, Source::Edition),
     }
+}
+
+/// Days for which messages are kept: as bought where that is above the edition's own and sold there, else the edition's own.
+fn history_days(catalog: &Catalog, edition: EditionId, plan: &Plan) -> u64 {
+    let own = u64::from(catalog.edition(edition).history_days);
+    let is_sold = |days: &u64| price(catalog, edition, AddOn::History, Choice::Value(*days));
+    let bought = plan.history_days.filter(|days| is_sold(days).is_some());
+    bought.unwrap_or(own)
 }
 
 impl Entitlements {

@@ -94,6 +94,19 @@ impl Gateway {
         self.change(id, now, |control| control.standing = standing)
     }
 
+    /// Puts an app on another plan and says until when its service stands, both at once.
+    pub fn set_subscription(
+        &self,
+        id: SdkAppId,
+        plan: Plan,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        self.change(id, now, |control| {
+            (control.plan, control.standing) = (plan, standing);
+        })
+    }
+
     /// Sets what operators have set for an app by calls, in place of what was.
     pub fn set_overrides(
         &self,

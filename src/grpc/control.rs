@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::fault::Fault;
 use super::request::id_fault;
+use super::watch::{Watchers, Watching};
 use super::{convert, operator};
 use crate::clock::Clock;
 use crate::control::{ControlError, ControlPlane};
@@ -21,7 +22,7 @@ use crate::proto::control_service_server::ControlService;
 use crate::proto::{
     App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
     ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
-    SetOverrideRequest, SnapshotRequest, SnapshotResponse,
+    SetOverrideRequest, SnapshotRequest, SnapshotResponse, WatchEntitlementsRequest,
 };
 use crate::reload::Reloader;
 use crate::time::Timestamp;
@@ -39,12 +40,14 @@ pub struct Control {
     clock: Clock,
     /// Held while a snapshot is taken: at most one call has a thread for it, the others can be given up.
     snapshotting: Arc<Mutex<()>>,
+    watchers: Watchers,
 }
 
 impl Control {
     /// The service over the operators' side of a gateway and the reloader of its files.
     pub fn new(plane: Arc<ControlPlane>, reloader: Arc<Reloader>, clock: Clock) -> Self {
         Self {
+            watchers: Watchers::new(Arc::clone(plane.gateway()), clock.clone()),
             plane,
             reloader,
             clock,
@@ -90,6 +93,15 @@ impl Control {
 
 #[tonic::async_trait]
 impl ControlService for Control {
+    type WatchEntitlementsStream = Watching;
+
+    async fn watch_entitlements(
+        &self,
+        request: Request<WatchEntitlementsRequest>,
+    ) -> Result<Response<Watching>, Status> {
+        self.watchers.begin(request.get_ref()).map(Response::new)
+    }
+
     async fn create_app(
         &self,
         request: Request<CreateAppRequest>,
@@ -97,7 +109,11 @@ impl ControlService for Control {
         let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
         let request = request.into_inner();
         let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
-        let work = async move { plane.create_app(&caller, id, &request.edition, now).await };
+        let work = async move {
+            plane
+                .create_app(&caller, id, None, &request.edition, now)
+                .await
+        };
         self.change(id, work).await
     }
 

@@ -9,7 +9,7 @@ use crate::admission::{Denial, Explanation, Reached, Remedy, Subject};
 use crate::catalog::{LimitName, Reason};
 use crate::entitlement::{Enforcement, Entitlements, Limit, Source};
 use crate::proto;
-use crate::subscription::AppState;
+use crate::subscription::{AppState, Standing};
 use crate::time::Timestamp;
 use crate::usage::{AppUsage, GroupUsage, UserUsage};
 
@@ -141,25 +141,72 @@ pub(super) fn enforcement(enforcement: Enforcement) -> proto::limit::Enforcement
     }
 }
 
-/// An app as operators see it, without what calls have set for it.
-pub(super) fn app(number: u32, entitlements: &Entitlements, now: Timestamp) -> proto::App {
+/// Whether a service stands.
+pub(super) fn state(state: AppState) -> proto::app::State {
     use proto::app::State;
-    let state = match entitlements.standing.state(now) {
+    match state {
         AppState::Active => State::Active,
         AppState::Suspended => State::Suspended,
         AppState::Disabled => State::Disabled,
         AppState::Repossessed => State::Repossessed,
-    };
+    }
+}
+
+/// From when on a service does not stand; what is not known to come is absent.
+fn standing(standing: Standing) -> proto::Standing {
+    let known = |at| (at != Timestamp::MAX).then(|| timestamp(at));
+    proto::Standing {
+        suspended_from: known(standing.suspended_from),
+        repossessed_from: known(standing.repossessed_from),
+        disabled_from: known(standing.disabled_from),
+    }
+}
+
+fn published(entitlements: &Entitlements) -> proto::Published {
+    proto::Published {
+        history_days: entitlements.edition().history_days.into(),
+        content_filtering: false,
+        comment_bandwidth: false,
+    }
+}
+
+fn limits(entitlements: &Entitlements) -> Vec<proto::Limit> {
     let edition = &entitlements.edition().name;
     let limits = LimitName::ALL.map(|name| limit(name, entitlements.limit(name), edition));
+    limits.into()
+}
+
+/// An app as operators see it, without what the ledger knows of it.
+pub(super) fn app(number: u32, entitlements: &Entitlements, now: Timestamp) -> proto::App {
     proto::App {
         sdk_app_id: number,
-        edition: edition.to_string(),
-        state: state.into(),
+        edition: entitlements.edition().name.to_string(),
+        state: state(entitlements.standing.state(now)).into(),
         revision: entitlements.revision,
-        limits: limits.into(),
+        limits: limits(entitlements),
         adopt_unknown: entitlements.adopt_unknown,
-        overrides: Vec::new(),
+        published: Some(published(entitlements)),
+        standing: Some(standing(entitlements.standing)),
+        time_zone: entitlements.zone.to_string(),
+        ..proto::App::default()
+    }
+}
+
+/// What an app may do, for those who watch.
+pub(super) fn entitlements(
+    number: u32,
+    entitlements: &Entitlements,
+    now: Timestamp,
+) -> proto::AppEntitlements {
+    proto::AppEntitlements {
+        sdk_app_id: number,
+        edition: entitlements.edition().name.to_string(),
+        state: state(entitlements.standing.state(now)).into(),
+        standing: Some(standing(entitlements.standing)),
+        revision: entitlements.revision,
+        limits: limits(entitlements),
+        adopt_unknown: entitlements.adopt_unknown,
+        published: Some(published(entitlements)),
     }
 }
 

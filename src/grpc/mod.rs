@@ -1,8 +1,8 @@
 //! gRPC: the bytes of calls into the domain's types, and its answers into bytes.
 //!
 //! `admission` holds the calls of AdmissionService over `request`, `answer` and their `wire`; `control` is ControlService, over
-//! the generated messages, with `operator`; `usage` is UsageService; `convert` and `fault` are shared. Invariant: a wrong request is refused with its field named, and
-//! changes nothing. Absent on purpose: sockets and HTTP.
+//! the generated messages, with `operator` and `watch`; `usage` is UsageService; `convert` and `fault` are shared.
+//! Invariant: a wrong request is refused with its field named, and changes nothing. Absent on purpose: sockets and HTTP.
 
 mod admission;
 mod answer;
@@ -13,6 +13,7 @@ mod frame;
 mod operator;
 mod request;
 mod usage;
+mod watch;
 mod wire;
 
 pub use admission::{Reply, admit, admit_batch, admit_each, admit_in_stream, get_usage};

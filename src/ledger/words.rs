@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::fault::Fault;
 use crate::catalog::{AddOn, Catalog, EditionId};
 use crate::id::SdkAppId;
+use crate::metering::Counted;
 use crate::money::Money;
 use crate::rating::{Basis, FreeReason, Item};
 use crate::subscription::{Bought, Charge, Choice, Choices};
@@ -40,7 +41,10 @@ impl<'a> Names<'a> {
         match basis {
             Basis::Plan(edition) => format!("plan {}", self.edition(*edition)),
             Basis::Month => "month".to_owned(),
-            Basis::Peak { peak, free, block } => format!("peak {peak} free {free} block {block}"),
+            Basis::Peak { peak, free, block } => {
+                let peak = counted(*peak);
+                format!("peak {peak} free {free} block {block}")
+            }
             Basis::Bandwidth { days } => format!("bandwidth days {days}"),
             Basis::Late { month, item } => format!("late {month} {}", item.name()),
         }
@@ -52,7 +56,7 @@ impl<'a> Names<'a> {
         let plain = || match *words.as_slice() {
             ["month"] => Some(Basis::Month),
             ["peak", peak, "free", free, "block", block] => Some(Basis::Peak {
-                peak: peak.parse().ok()?,
+                peak: counted_of(peak)?,
                 free: free.parse().ok()?,
                 block: block.parse().ok()?,
             }),
@@ -79,7 +83,35 @@ pub(super) fn why(why: &FreeReason) -> String {
         FreeReason::EditionAdjusted => "edition_adjusted".to_owned(),
         FreeReason::Prepaid { until } => format!("prepaid {until}"),
         FreeReason::Suspended => "suspended".to_owned(),
-        FreeReason::WithinQuota { peak, free } => format!("within_quota {peak} free {free}"),
+        FreeReason::WithinQuota { peak, free } => {
+            format!("within_quota {} free {free}", counted(*peak))
+        }
+    }
+}
+
+/// A count; of an estimate its lower bound, what it most likely is, and its upper bound.
+fn counted(count: Counted) -> String {
+    match count {
+        Counted::Exact(count) => count.to_string(),
+        Counted::Estimated {
+            lower,
+            estimate,
+            upper,
+        } => format!("{lower}..{estimate}..{upper}"),
+    }
+}
+
+/// The count of that text.
+fn counted_of(text: &str) -> Option<Counted> {
+    let parts: Option<Vec<u64>> = text.split("..").map(|part| part.parse().ok()).collect();
+    match *parts? {
+        [count] => Some(Counted::Exact(count)),
+        [lower, estimate, upper] => Some(Counted::Estimated {
+            lower,
+            estimate,
+            upper,
+        }),
+        _ => None,
     }
 }
 
@@ -96,7 +128,7 @@ pub(super) fn why_of(text: &str) -> Option<FreeReason> {
         }),
         ["suspended"] => Some(FreeReason::Suspended),
         ["within_quota", peak, "free", free] => Some(FreeReason::WithinQuota {
-            peak: peak.parse().ok()?,
+            peak: counted_of(peak)?,
             free: free.parse().ok()?,
         }),
         _ => None,
@@ -246,7 +278,18 @@ mod tests {
             FreeReason::EditionAdjusted,
             FreeReason::Prepaid { until },
             FreeReason::Suspended,
-            FreeReason::WithinQuota { peak: 7, free: 9 },
+            FreeReason::WithinQuota {
+                peak: Counted::Exact(7),
+                free: 9,
+            },
+            FreeReason::WithinQuota {
+                peak: Counted::Estimated {
+                    lower: 7,
+                    estimate: 8,
+                    upper: 10,
+                },
+                free: 9,
+            },
         ] {
             assert_eq!(why_of(&why(&reason)), Some(reason));
         }

@@ -5,6 +5,7 @@
 
 use crate::catalog::{AddOn, EditionId};
 use crate::id::{AccountId, SdkAppId};
+use crate::metering::Counted;
 use crate::money::{Money, Quantity};
 use crate::time::{Day, Month};
 
@@ -74,8 +75,8 @@ pub enum Basis {
     Month,
     /// Started blocks above the free quota, by the month's peak (RULES B22, B23).
     Peak {
-        /// The highest value.
-        peak: u64,
+        /// The highest value; of an estimate the lower bound counts.
+        peak: Counted,
         /// The free quota.
         free: u64,
         /// Units in a block.
@@ -142,8 +143,8 @@ pub enum FreeReason {
     Suspended,
     /// Not above the free quota (RULES 6.2, rules 18 and 19).
     WithinQuota {
-        /// The highest value.
-        peak: u64,
+        /// The highest value; of an estimate the lower bound counts.
+        peak: Counted,
         /// The free quota.
         free: u64,
     },

@@ -1,13 +1,12 @@
-//! What the books are told, and what they tell: commands, and dated events.
+//! What the books are told, and what they tell: commands, and what happened when.
 //!
 //! Invariant: both are values, complete in themselves. Absent on purpose: what a command does.
 
+use crate::catalog::EditionId;
 use crate::id::{AccountId, SdkAppId};
 use crate::money::Money;
 use crate::subscription::{AppState, Change, Refusal};
 use crate::time::{Day, Month, Timestamp};
-
-use super::usage::DayReport;
 
 /// The day of the month on which bills are pushed: 1, 2 or 3 (RULES 6.9, rule 55; B13).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,12 +33,14 @@ impl Default for PushDay {
 /// Something that people or machines want of the books.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
-    /// A new app on the first edition.
+    /// A new app.
     CreateApp {
         /// The app.
         app: SdkAppId,
         /// Who pays for it.
         account: AccountId,
+        /// The edition that it starts on; the catalog's first if not named.
+        edition: Option<EditionId>,
     },
     /// An upgrade, or a change of configuration.
     Change {
@@ -47,6 +48,13 @@ pub enum Command {
         app: SdkAppId,
         /// What is asked for.
         change: Change,
+    },
+    /// An operator puts the app on an edition, whatever the calendar says.
+    SetEdition {
+        /// The app.
+        app: SdkAppId,
+        /// The edition.
+        edition: EditionId,
     },
     /// The app is disabled for ever.
     Disable {
@@ -60,17 +68,15 @@ pub enum Command {
         /// The day on which it expires.
         expires: Day,
     },
-    /// What an app used on a day, in whichever month and order it arrives.
-    Usage {
-        /// The app.
-        app: SdkAppId,
-        /// The day.
-        day: Day,
-        /// What it used.
-        report: DayReport,
-    },
     /// Money arrives.
     TopUp {
+        /// The account.
+        account: AccountId,
+        /// How much.
+        amount: Money,
+    },
+    /// An operator gives money.
+    Credit {
         /// The account.
         account: AccountId,
         /// How much.
@@ -90,6 +96,12 @@ pub enum Rejected {
     /// The clock is never turned back.
     #[error("is earlier than what came before; put the commands in the order of their time")]
     BeforeTheLast,
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// What happened when, to whom.

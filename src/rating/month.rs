@@ -8,6 +8,7 @@ use super::bill::{Basis, Free, FreeReason, Item, Line};
 use super::usage::{Days, Usage};
 use crate::catalog::{AddOn, Blocks, Catalog, EditionId, FreeActivationMonth};
 use crate::id::SdkAppId;
+use crate::metering::Counted;
 use crate::money::{Money, Quantity};
 use crate::subscription::{Charge, Subscription, price};
 use crate::time::{Month, Timestamp, Zone};
@@ -159,7 +160,7 @@ impl Rated<'_> {
             if overage.blocks > 0 {
                 let basis = Basis::Peak { peak, free, block };
                 self.line(item, overage.price, Quantity::whole(overage.blocks), basis);
-            } else if peak > 0 {
+            } else if peak > Counted::ZERO {
                 self.free(item, FreeReason::WithinQuota { peak, free });
             }
         }
@@ -230,7 +231,7 @@ impl Rated<'_> {
 /// Overage by the prices of one edition.
 #[derive(Clone, Copy)]
 struct Overage {
-    peak: u64,
+    peak: Counted,
     free: u64,
     block: u64,
     price: Money,
@@ -238,20 +239,21 @@ struct Overage {
 }
 
 impl Overage {
-    /// Every started block above the free quota is paid (RULES B22).
-    fn of(blocks: &Blocks, peak: u64) -> Self {
+    /// Every started block above the free quota is paid (RULES B22); of an estimate, what is sure.
+    fn of(blocks: &Blocks, peak: Counted) -> Self {
         Self {
             peak,
             free: blocks.free,
             block: blocks.block,
             price: blocks.price,
             blocks: peak
+                .lower()
                 .saturating_sub(blocks.free)
                 .div_ceil(blocks.block.max(1)),
         }
     }
 
-    fn rank(&self) -> (Money, u64) {
+    fn rank(&self) -> (Money, Counted) {
         let amount = Money::of_line(self.price, Quantity::whole(self.blocks));
         (amount, self.peak)
     }

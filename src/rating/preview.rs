@@ -76,7 +76,8 @@ pub fn preview(
     let (account, before) = books.app(app).ok_or(Refusal::AppNotFound)?;
     let (catalog, zone) = (&books.tariff().catalog, books.tariff().zone);
     let mut after = before.clone();
-    after.change(catalog, zone, at, change)?;
+    let changed = before.decide(catalog, zone, at, change)?;
+    after.change(zone, at, &changed);
 
     let money = books.account(account).cloned().unwrap_or_default();
     let resolved = [before, &after].map(|subscription| {

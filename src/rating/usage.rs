@@ -3,6 +3,7 @@
 //! Invariant: reports of one day merge by maximum, so their order and repetition do not matter; a day that nobody reported had
 //! no usage, and nothing is carried over. Absent on purpose: which days are billed.
 
+use crate::metering::Counted;
 use crate::money::Quantity;
 use crate::time::{Day, Month};
 
@@ -10,7 +11,7 @@ use crate::time::{Day, Month};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DayReport {
     /// Distinct users that logged in.
-    pub dau: Option<u64>,
+    pub dau: Option<Counted>,
     /// Most groups that existed at once.
     pub groups: Option<u64>,
     /// Most megabits per second of on-screen comments at once.
@@ -20,7 +21,7 @@ pub struct DayReport {
 /// The usage of one app over time. A metric that is never reported takes no memory.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Usage {
-    dau: Peaks<u64>,
+    dau: Peaks<Counted>,
     groups: Peaks<u64>,
     bandwidth: Peaks<Quantity>,
 }
@@ -48,7 +49,7 @@ impl Days {
     }
 }
 
-impl<T: Copy + Ord> Peaks<T> {
+impl<T: Copy + Default + Ord> Peaks<T> {
     fn merge(&mut self, day: Day, value: T) {
         match self.0.last() {
             Some((last, _)) if *last >= day => {}
@@ -62,6 +63,25 @@ impl<T: Copy + Ord> Peaks<T> {
             }
             Err(at) => self.0.insert(at, (day, value)),
         }
+    }
+
+    /// Whether a value would be the highest of its day.
+    fn is_raised_by(&self, day: Day, value: T) -> bool {
+        let found = self.0.binary_search_by_key(&day, |(day, _)| *day);
+        let held = found.ok().and_then(|at| self.0.get(at));
+        value > held.map_or_else(T::default, |(_, held)| *held)
+    }
+
+    /// Those of one month.
+    fn of_month(&self, month: Month) -> Self {
+        let [from, to] = [month, month.next()].map(Month::first_day);
+        let [from, to] = [from, to].map(|day| self.0.partition_point(|(at, _)| *at < day));
+        Self(self.0.get(from..to).unwrap_or_default().to_vec())
+    }
+
+    fn forget_before(&mut self, day: Day) {
+        let kept = self.0.partition_point(|(at, _)| *at < day);
+        self.0.drain(..kept);
     }
 
     fn on(&self, month: Month, days: Days) -> impl Iterator<Item = T> {
@@ -91,14 +111,44 @@ impl Usage {
         }
     }
 
+    /// Whether a report says more of a day than is known.
+    pub(super) fn is_raised_by(&self, day: Day, report: &DayReport) -> bool {
+        let DayReport {
+            dau,
+            groups,
+            bandwidth_mbps,
+        } = report;
+        dau.is_some_and(|dau| self.dau.is_raised_by(day, dau))
+            || groups.is_some_and(|groups| self.groups.is_raised_by(day, groups))
+            || bandwidth_mbps.is_some_and(|mbps| self.bandwidth.is_raised_by(day, mbps))
+    }
+
+    /// The usage of one month alone.
+    pub(super) fn of_month(&self, month: Month) -> Self {
+        Self {
+            dau: self.dau.of_month(month),
+            groups: self.groups.of_month(month),
+            bandwidth: self.bandwidth.of_month(month),
+        }
+    }
+
+    /// Forgets every month before this one.
+    pub(super) fn forget_before(&mut self, month: Month) {
+        let first = month.first_day();
+        self.dau.forget_before(first);
+        self.groups.forget_before(first);
+        self.bandwidth.forget_before(first);
+    }
+
     /// Distinct users of the highest of these days (RULES B23).
-    pub(super) fn peak_dau(&self, month: Month, days: Days) -> u64 {
-        self.dau.on(month, days).max().unwrap_or(0)
+    pub(super) fn peak_dau(&self, month: Month, days: Days) -> Counted {
+        self.dau.on(month, days).max().unwrap_or(Counted::ZERO)
     }
 
     /// Most groups at once on these days (RULES B28, B29).
-    pub(super) fn peak_groups(&self, month: Month, days: Days) -> u64 {
-        self.groups.on(month, days).max().unwrap_or(0)
+    pub(super) fn peak_groups(&self, month: Month, days: Days) -> Counted {
+        let peak = self.groups.on(month, days).max();
+        Counted::Exact(peak.unwrap_or(0))
     }
 
     /// The sum of the peaks of these days, in Mbps and days, and how many of them had any (RULES B40).

@@ -82,6 +82,12 @@ pub enum Fault {
         /// What may.
         most: u64,
     },
+    /// Bounds that are none.
+    #[error("dau_estimate: lower, estimate and upper must not fall; put them in their order")]
+    Bounds,
+    /// An estimate beside what was counted.
+    #[error("usage takes dau or dau_estimate, not both; remove one")]
+    CountedTwice,
     /// The catalog has no such edition.
     #[error("edition: the catalog has no \"{name}\"; it has {known}")]
     UnknownEdition {

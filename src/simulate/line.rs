@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::fault::Fault;
 use crate::catalog::{Bound, Catalog, EditionId};
 use crate::id::{AccountId, SdkAppId};
+use crate::metering::Counted;
 use crate::money::{Money, Quantity};
 use crate::rating::{Command, DayReport, PushDay};
 use crate::subscription::{Change, Settings};
@@ -19,6 +20,12 @@ use crate::trace::{Text, present};
 pub(super) enum Said {
     /// Something for the books.
     Command(Command),
+    /// What an app used on a day.
+    Usage {
+        app: SdkAppId,
+        day: Day,
+        report: DayReport,
+    },
     /// How the deployment is set up.
     Configure { push_day: PushDay, zone: Zone },
     /// The play is over.
@@ -46,6 +53,8 @@ pub(super) struct Fields<'a> {
     #[serde(default, deserialize_with = "present")]
     dau: Option<u64>,
     #[serde(default, deserialize_with = "present")]
+    dau_estimate: Option<EstimateFields>,
+    #[serde(default, deserialize_with = "present")]
     groups: Option<u64>,
     #[serde(borrow, default, deserialize_with = "present")]
     bandwidth_mbps: Option<Text<'a>>,
@@ -57,6 +66,34 @@ pub(super) struct Fields<'a> {
     push_day: Option<u16>,
     #[serde(borrow, default, deserialize_with = "present")]
     time_zone: Option<Text<'a>>,
+}
+
+/// An estimate with its bounds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EstimateFields {
+    lower: u64,
+    estimate: u64,
+    upper: u64,
+}
+
+impl EstimateFields {
+    fn counted(self) -> Result<Counted, Fault> {
+        let Self {
+            lower,
+            estimate,
+            upper,
+        } = self;
+        count("dau_estimate", Some(upper))?;
+        if lower > estimate || estimate > upper {
+            return Err(Fault::Bounds);
+        }
+        Ok(Counted::Estimated {
+            lower,
+            estimate,
+            upper,
+        })
+    }
 }
 
 /// The add-ons that a line names.
@@ -103,7 +140,7 @@ impl Fields<'_> {
             "upgrade" => self.upgrade(catalog),
             "change" => self.change(catalog),
             "disable" => self.disable(),
-            "usage" => self.usage(),
+            "usage" => return self.usage(),
             "top_up" => self.top_up(),
             "prepaid" => self.prepaid(),
             "configure" => return self.configure(),
@@ -120,7 +157,11 @@ impl Fields<'_> {
         let op = "create_app";
         self.take_only(op, &["app", "account"])?;
         let (app, account) = (self.app(op)?, self.account(op)?);
-        Ok(Command::CreateApp { app, account })
+        Ok(Command::CreateApp {
+            app,
+            account,
+            edition: None,
+        })
     }
 
     fn upgrade(&self, catalog: &Catalog) -> Result<Command, Fault> {
@@ -155,16 +196,31 @@ impl Fields<'_> {
         Ok(Command::Disable { app })
     }
 
-    fn usage(&self) -> Result<Command, Fault> {
+    fn usage(&self) -> Result<Said, Fault> {
         let op = "usage";
-        self.take_only(op, &["app", "day", "dau", "groups", "bandwidth_mbps"])?;
+        let dau = match self.dau_estimate {
+            Some(estimate) if self.dau.is_none() => Some(estimate.counted()?),
+            Some(_) => return Err(Fault::CountedTwice),
+            None => count("dau", self.dau)?.map(Counted::Exact),
+        };
+        self.take_only(
+            op,
+            &[
+                "app",
+                "day",
+                "dau",
+                "dau_estimate",
+                "groups",
+                "bandwidth_mbps",
+            ],
+        )?;
         let bandwidth = self.bandwidth_mbps.as_ref();
         let bandwidth = bandwidth.map(|text| Quantity::parse(&text.0)).transpose()?;
-        Ok(Command::Usage {
+        Ok(Said::Usage {
             app: self.app(op)?,
             day: day(op, "day", self.day.as_ref())?,
             report: DayReport {
-                dau: count("dau", self.dau)?,
+                dau,
                 groups: count("groups", self.groups)?,
                 bandwidth_mbps: bandwidth,
             },
@@ -210,6 +266,7 @@ impl Fields<'_> {
             ("settings", self.settings.is_some()),
             ("day", self.day.is_some()),
             ("dau", self.dau.is_some()),
+            ("dau_estimate", self.dau_estimate.is_some()),
             ("groups", self.groups.is_some()),
             ("bandwidth_mbps", self.bandwidth_mbps.is_some()),
             ("amount", self.amount.is_some()),

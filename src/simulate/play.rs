@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::fault::{Fault, ScenarioError};
 use super::line::{Fields, Said};
 use crate::catalog::Catalog;
-use crate::rating::{Books, PushDay, Rejected, Tariff};
+use crate::rating::{Books, Keep, PushDay, Rejected, Tariff};
 use crate::subscription::Refusal;
 use crate::time::{Timestamp, Zone};
 use crate::trace::{Reader, fields};
@@ -36,11 +36,14 @@ pub fn play(reader: &mut Reader, catalog: Arc<Catalog>) -> Result<Played, Scenar
     let file = reader.file().to_owned();
     let mut player = Player {
         played: Played {
-            books: Books::new(Tariff {
-                catalog,
-                zone: Zone::default(),
-                push_day: PushDay::default(),
-            }),
+            books: Books::new(
+                Tariff {
+                    catalog,
+                    zone: Zone::default(),
+                    push_day: PushDay::default(),
+                },
+                Keep::All,
+            ),
             refused: Vec::new(),
         },
         is_first: true,
@@ -76,25 +79,30 @@ impl Player {
         let at = match (fields.at(), &said) {
             (Some(text), _) => self.time(text)?,
             (None, Said::Configure { .. }) => self.last,
-            (None, Said::Command(_) | Said::End) => {
+            (None, Said::Command(_) | Said::Usage { .. } | Said::End) => {
                 let (op, field) = ("every line but configure", "at");
                 return Err(Fault::Missing { op, field });
             }
         };
         let books = &mut self.played.books;
         let applied = match said {
-            Said::Command(command) => books.apply(at, &command),
+            Said::Command(command) => books.apply(at, &command).map(drop),
+            Said::Usage { app, day, report } => {
+                let advanced = books.advance(at);
+                advanced.and_then(|_| Ok(books.report(app, day, &report)?))
+            }
             Said::End => {
                 self.is_over = true;
-                books.advance(at)
+                books.advance(at).map(drop)
             }
             Said::Configure { push_day, zone } if is_first => {
-                *books = Books::new(Tariff {
+                let tariff = Tariff {
                     catalog,
                     zone,
                     push_day,
-                });
-                books.advance(at)
+                };
+                *books = Books::new(tariff, Keep::All);
+                books.advance(at).map(drop)
             }
             Said::Configure { .. } => return Err(Fault::ConfiguredLate),
         };

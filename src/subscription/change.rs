@@ -2,9 +2,9 @@
 //! may change (RULES 6.6, 6.7, B3, B4).
 //!
 //! Invariant: a refused change changes nothing, not even the part of it that would be allowed; the reason told is the first in
-//! rank of all that hold. Absent on purpose: the app's state, which is asked before, and fees.
+//! rank of all that hold. Deciding needs a catalog, taking what was decided needs none. Absent on purpose: the app's state, which is asked before, and fees.
 
-use super::choice::{Choice, Choices, Settings, chosen};
+use super::choice::{Choice, Choices, Settings, chosen, price};
 use super::refusal::Refusal;
 use crate::catalog::{AddOn, Catalog, EditionId};
 use crate::money::Money;
@@ -79,29 +79,32 @@ struct Turn {
 pub(super) struct Configuration {
     pub(super) edition: EditionId,
     pub(super) choices: Choices,
-    /// The last month in which the edition was changed (RULES B4).
-    pub(super) version_changed: Option<Month>,
+    /// The last month in which the edition was changed, but by an operator (RULES B4).
+    version_changed: Option<Month>,
+    /// The last month in which the edition was adjusted, by whomever: what is bought in it is free in it (rule 46).
+    version_adjusted: Option<Month>,
     turns: [Option<Turn>; AddOn::ALL.len()],
 }
 
 impl Configuration {
-    /// A new app's: the first edition and no add-on.
-    pub(super) fn new(catalog: &Catalog) -> Self {
+    /// A new app's, with no add-on; `adjusted` is the month of its activation, if there is one.
+    pub(super) fn new(edition: EditionId, adjusted: Option<Month>) -> Self {
         Self {
-            edition: catalog.first_edition(),
+            edition,
             choices: Choices::default(),
             version_changed: None,
+            version_adjusted: adjusted,
             turns: [None; AddOn::ALL.len()],
         }
     }
 
-    /// What a change in that month makes of it.
-    pub(super) fn changed(
+    /// What a change in that month comes to.
+    pub(super) fn decide(
         &self,
         catalog: &Catalog,
         month: Month,
         change: &Change,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Changed, Refusal> {
         let is_free = self.edition == catalog.first_edition();
         let (edition, settings) = match change {
             Change::Upgrade { edition, settings } => {
@@ -117,64 +120,104 @@ impl Configuration {
                 (edition.unwrap_or(self.edition), settings)
             }
         };
-        let mut next = self.clone();
+        let mut decided = self.moved_to(catalog, edition);
+        let is_adjusted = edition != self.edition;
         let mut refusals = Vec::new();
-        refusals.extend(next.turn_version(catalog, month, edition).err());
-        for (add_on, wish) in settings.wishes() {
-            let turned = chosen(catalog, edition, add_on, wish)
-                .and_then(|choice| next.turn(month, add_on, choice));
-            refusals.extend(turned.err());
+        // It may change once a month and has no way back (RULES B4). The settings are judged by it all the same.
+        if is_adjusted && self.version_changed == Some(month) {
+            refusals.push(Refusal::OnceAMonth);
         }
-        refusals.into_iter().min().map_or(Ok(next), Err)
-    }
-
-    /// Puts it on an edition, which may change once a month and has no way back (RULES B4). What lapses uses up no item's
-    /// change (B3). Where the change is refused the edition is there all the same, to judge the settings by.
-    fn turn_version(
-        &mut self,
-        catalog: &Catalog,
-        month: Month,
-        edition: EditionId,
-    ) -> Result<(), Refusal> {
-        if edition == self.edition {
-            return Ok(());
-        }
-        let is_used = self.version_changed == Some(month);
-        self.edition = edition;
-        self.choices = self.choices.carried_to(catalog, edition);
-        self.version_changed = Some(month);
-        if is_used {
-            Err(Refusal::OnceAMonth)
+        let due = if is_adjusted || self.version_adjusted == Some(month) {
+            Charge::NextMonth
         } else {
-            Ok(())
+            Charge::ThisMonth
+        };
+        for (add_on, wish) in settings.wishes() {
+            let present = decided.carried.get(add_on);
+            let choice = match chosen(catalog, edition, add_on, wish) {
+                // To its present value is no change.
+                Ok(choice) if choice == present => continue,
+                Ok(choice) => choice,
+                Err(refusal) => {
+                    refusals.push(refusal);
+                    continue;
+                }
+            };
+            if !self.may_turn(month, add_on, choice) {
+                refusals.push(Refusal::OnceAMonth);
+            }
+            decided.set.push((add_on, choice));
+            let price = price(catalog, edition, add_on, choice);
+            decided.bought.extend(price.map(|price| Bought {
+                add_on,
+                price,
+                charge: due,
+            }));
+        }
+        refusals.into_iter().min().map_or(Ok(decided), Err)
+    }
+
+    /// What an operator comes to who puts it on an edition.
+    pub(super) fn by_operator(&self, catalog: &Catalog, edition: EditionId) -> Changed {
+        Changed {
+            by_operator: true,
+            ..self.moved_to(catalog, edition)
         }
     }
 
-    /// Sets an item: forward once a month, and once back to the value it had before that (RULES B3). To its present value is no
-    /// change.
+    /// Another edition and nothing else. What is carried over is not bought, and what lapses uses up no item's change (B3).
+    fn moved_to(&self, catalog: &Catalog, edition: EditionId) -> Changed {
+        let is_adjusted = edition != self.edition;
+        Changed {
+            edition,
+            carried: if is_adjusted {
+                self.choices.carried_to(catalog, edition)
+            } else {
+                self.choices
+            },
+            set: Vec::new(),
+            bought: Vec::new(),
+            activates: is_adjusted && self.edition == catalog.first_edition(),
+            by_operator: false,
+        }
+    }
+
+    /// Whether an item may be set to another value: forward once a month, and once back to the value it had before that (RULES B3).
+    fn may_turn(&self, month: Month, add_on: AddOn, choice: Choice) -> bool {
+        let turn = self.turn(add_on).filter(|turn| turn.month == month);
+        turn.is_none_or(|turn| !turn.is_restored && turn.before == choice)
+    }
+
     #[expect(
         clippy::indexing_slicing,
         reason = "one element for each add-on, by construction"
     )]
-    fn turn(&mut self, month: Month, add_on: AddOn, choice: Choice) -> Result<(), Refusal> {
-        let present = self.choices.get(add_on);
-        if choice == present {
-            return Ok(());
-        }
-        let turn = &mut self.turns[add_on as usize];
-        match turn.as_mut().filter(|turn| turn.month == month) {
-            None => {
-                let (before, is_restored) = (present, false);
-                *turn = Some(Turn {
-                    month,
-                    before,
-                    is_restored,
-                });
+    fn turn(&self, add_on: AddOn) -> Option<Turn> {
+        self.turns[add_on as usize]
+    }
+
+    /// Takes a change that was made in that month.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "one element for each add-on, by construction"
+    )]
+    pub(super) fn take(&mut self, month: Month, changed: &Changed) {
+        if changed.edition != self.edition {
+            self.version_adjusted = Some(month);
+            if !changed.by_operator {
+                self.version_changed = Some(month);
             }
-            Some(turn) if !turn.is_restored && turn.before == choice => turn.is_restored = true,
-            Some(_) => return Err(Refusal::OnceAMonth),
         }
-        self.choices.set(add_on, choice);
-        Ok(())
+        self.edition = changed.edition;
+        self.choices = changed.carried;
+        for (add_on, choice) in &changed.set {
+            let turned = self.turn(*add_on).filter(|turn| turn.month == month);
+            self.turns[*add_on as usize] = Some(Turn {
+                month,
+                before: turned.map_or(self.choices.get(*add_on), |turn| turn.before),
+                is_restored: turned.is_some(),
+            });
+            self.choices.set(*add_on, *choice);
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! same for ever. Absent on purpose: amounts due, which are `rating`'s, and the queue of what falls due.
 
 use super::account::{Account, RETENTION_DAYS};
-use super::change::{Bought, Change, Charge, Configuration};
+use super::change::{Bought, Change, Changed, Charge, Configuration};
 use super::choice::{Choice, Choices, price};
 use super::{AppState, Plan, Refusal, Standing};
 use crate::catalog::{AddOn, Catalog, EditionId};
@@ -49,6 +49,15 @@ pub struct Activation {
     pub number: u32,
 }
 
+/// How an app begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// On the free edition.
+    Free,
+    /// On a paid one, which is activated at that instant.
+    Activated,
+}
+
 /// A time of suspension.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outage {
@@ -83,12 +92,22 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A new app on the first edition. In a suspended account it starts suspended (RULES B20).
-    pub fn create(catalog: &Catalog, account: &Account, at: Timestamp) -> Self {
-        let configuration = Configuration::new(catalog);
+    /// A new app's. In a suspended account it starts suspended (RULES B20).
+    pub fn create(
+        edition: EditionId,
+        start: Start,
+        account: &Account,
+        zone: Zone,
+        at: Timestamp,
+    ) -> Self {
+        let adjusted = match start {
+            Start::Free => None,
+            Start::Activated => Some(zone.day(at).month()),
+        };
+        let configuration = Configuration::new(edition, adjusted);
         let first = Phase {
             from: at,
-            edition: configuration.edition,
+            edition,
             choices: configuration.choices,
             prepaid_until: None,
             exists: true,
@@ -103,84 +122,51 @@ impl Subscription {
             activations: Vec::new(),
             outages: Vec::new(),
         };
-        // The zone matters to prepaid plans alone, and a new app has none.
-        let _ = new.settle(account, Zone::default(), at);
+        if start == Start::Activated {
+            new.activate(at, edition);
+        }
+        let _ = new.settle(account, zone, at);
         new
     }
 
-    /// Upgrades, or changes the configuration (RULES 6.6, 6.7).
-    pub fn change(
-        &mut self,
+    /// What an upgrade or a change of the configuration comes to (RULES 6.6, 6.7).
+    pub fn decide(
+        &self,
         catalog: &Catalog,
         zone: Zone,
         at: Timestamp,
         change: &Change,
-    ) -> Result<(), Refusal> {
-        match self.state {
-            AppState::Active => {}
-            AppState::Suspended => return Err(Refusal::AppSuspended),
-            AppState::Disabled => return Err(Refusal::AppDisabled),
-            AppState::Repossessed => return Err(Refusal::AppRepossessed),
+    ) -> Result<Changed, Refusal> {
+        self.refuse_if_gone()?;
+        if self.state == AppState::Suspended {
+            return Err(Refusal::AppSuspended);
         }
         let month = zone.day(at).month();
-        let changed = self.configuration.changed(catalog, month, change)?;
-        let before = std::mem::replace(&mut self.configuration, changed);
-        let next = &self.configuration;
-        let (edition, choices) = (next.edition, next.choices);
-        if before.edition == catalog.first_edition() && edition != before.edition {
-            let number = u32::try_from(self.activations.len()).unwrap_or(u32::MAX);
-            self.activations.push(Activation {
-                at,
-                edition,
-                number: number.saturating_add(1),
-            });
-        }
-        let due = if next.version_changed == Some(month) {
-            Charge::NextMonth
-        } else {
-            Charge::ThisMonth
-        };
-        // What is carried over is not bought; what is set after the edition is.
-        let carried = before.choices.carried_to(catalog, edition);
-        for add_on in AddOn::ALL {
-            let choice = choices.get(add_on);
-            let bought = (choice != carried.get(add_on))
-                .then(|| price(catalog, edition, add_on, choice))
-                .flatten();
-            self.purchases.extend(bought.map(|price| Purchase {
-                at,
-                bought: Bought {
-                    add_on,
-                    price,
-                    charge: due,
-                },
-            }));
-        }
-        self.begin_phase(|phase| {
-            (phase.from, phase.edition, phase.choices) = (at, edition, choices);
-        });
-        Ok(())
+        self.configuration.decide(catalog, month, change)
     }
 
-    /// Disables the app for ever, suspended or not (RULES 6.8, B42).
-    pub fn disable(&mut self, at: Timestamp) -> Result<(), Refusal> {
+    /// What it comes to when an operator puts it on an edition: at any time, suspended or not.
+    pub fn decide_edition(
+        &self,
+        catalog: &Catalog,
+        edition: EditionId,
+    ) -> Result<Changed, Refusal> {
         self.refuse_if_gone()?;
-        self.state = AppState::Disabled;
-        self.begin_phase(|phase| (phase.from, phase.exists) = (at, false));
-        Ok(())
+        Ok(self.configuration.by_operator(catalog, edition))
     }
 
-    /// The plan is paid ahead until a day. A later day moves the dates and restores a suspended app; an earlier one than before
-    /// is out of range (RULES B15). The caller settles.
-    pub fn prepay(&mut self, expires: Day, at: Timestamp) -> Result<(), Refusal> {
+    /// Whether it may be disabled: suspended or not (RULES 6.8, B42).
+    pub fn decide_disable(&self) -> Result<(), Refusal> {
+        self.refuse_if_gone()
+    }
+
+    /// Whether its plan may be paid ahead until a day: one earlier than before is out of range (RULES B15).
+    pub fn decide_prepaid(&self, expires: Day) -> Result<(), Refusal> {
         self.refuse_if_gone()?;
         match self.now().prepaid_until {
-            Some(until) if expires < until => return Err(Refusal::OutOfRange),
-            Some(until) if expires == until => return Ok(()),
-            Some(_) | None => {}
+            Some(until) if expires < until => Err(Refusal::OutOfRange),
+            Some(_) | None => Ok(()),
         }
-        self.begin_phase(|phase| (phase.from, phase.prepaid_until) = (at, Some(expires)));
-        Ok(())
     }
 
     fn refuse_if_gone(&self) -> Result<(), Refusal> {
@@ -189,6 +175,63 @@ impl Subscription {
             AppState::Disabled => Err(Refusal::AppDisabled),
             AppState::Repossessed => Err(Refusal::AppRepossessed),
         }
+    }
+
+    /// Takes a change.
+    pub fn change(&mut self, zone: Zone, at: Timestamp, changed: &Changed) {
+        self.configuration.take(zone.day(at).month(), changed);
+        let (edition, choices) = (self.configuration.edition, self.configuration.choices);
+        if changed.activates {
+            self.activate(at, edition);
+        }
+        let bought = changed.bought.iter();
+        let bought = bought.map(|bought| Purchase {
+            at,
+            bought: *bought,
+        });
+        self.purchases.extend(bought);
+        self.begin_phase(|phase| {
+            (phase.from, phase.edition, phase.choices) = (at, edition, choices);
+        });
+    }
+
+    fn activate(&mut self, at: Timestamp, edition: EditionId) {
+        let before = u32::try_from(self.activations.len()).unwrap_or(u32::MAX);
+        self.activations.push(Activation {
+            at,
+            edition,
+            number: before.saturating_add(1),
+        });
+    }
+
+    /// It is disabled for ever.
+    pub fn disable(&mut self, at: Timestamp) {
+        self.state = AppState::Disabled;
+        self.begin_phase(|phase| (phase.from, phase.exists) = (at, false));
+    }
+
+    /// Its plan is paid ahead until a day. A later day moves the dates and restores a suspended app (RULES B15). The caller
+    /// settles.
+    pub fn prepay(&mut self, expires: Day, at: Timestamp) {
+        if self.now().prepaid_until != Some(expires) {
+            self.begin_phase(|phase| (phase.from, phase.prepaid_until) = (at, Some(expires)));
+        }
+    }
+
+    /// Another catalog names its editions: every one that it was ever on has another id.
+    pub fn renamed(&mut self, renamed: impl Fn(EditionId) -> EditionId) {
+        let phases = self.phases.iter_mut().map(|phase| &mut phase.edition);
+        let activations = self.activations.iter_mut();
+        let activations = activations.map(|activation| &mut activation.edition);
+        let now = std::iter::once(&mut self.configuration.edition);
+        for edition in phases.chain(activations).chain(now) {
+            *edition = renamed(*edition);
+        }
+    }
+
+    /// Every edition that it was ever on, some of them several times.
+    pub fn editions(&self) -> impl Iterator<Item = EditionId> {
+        self.phases.iter().map(|phase| phase.edition)
     }
 
     fn begin_phase(&mut self, edit: impl FnOnce(&mut Phase)) {
@@ -250,6 +293,11 @@ impl Subscription {
         })
     }
 
+    /// When it was created.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
     /// The state to which it was last settled.
     pub fn state(&self) -> AppState {
         self.state
@@ -287,7 +335,7 @@ impl Subscription {
         self.purchases.iter().filter(within)
     }
 
-    /// The upgrade off the free edition in `from..to`; there is one at most in a month (RULES B4).
+    /// The first upgrade off the free edition in `from..to`: operators alone may make more than one in a month (RULES B4).
     pub fn activation(&self, from: Timestamp, to: Timestamp) -> Option<&Activation> {
         let mut all = self.activations.iter();
         all.find(|activation| (from..to).contains(&activation.at))
@@ -308,15 +356,19 @@ impl Subscription {
     /// What the limits of the gateway are resolved from.
     pub fn plan(&self, catalog: &Catalog) -> Plan {
         let now = self.now();
+        let is_on = |add_on| now.choices.get(add_on) == Choice::On;
         let value = |add_on| match now.choices.get(add_on) {
             Choice::Default | Choice::On => None,
             Choice::Value(value) => Some(value),
         };
         Plan {
             edition: (*catalog.edition(now.edition).name).into(),
-            av_chat_rooms_unlimited: now.choices.get(AddOn::AvChatRooms) == Choice::On,
+            av_chat_rooms_unlimited: is_on(AddOn::AvChatRooms),
             group_members: value(AddOn::GroupMembers),
             joined_groups: value(AddOn::JoinedGroups),
+            content_filtering: is_on(AddOn::ContentFiltering),
+            history_days: value(AddOn::History),
+            comment_bandwidth: is_on(AddOn::CommentBandwidth),
         }
     }
 

@@ -13,7 +13,7 @@ mod refusal;
 pub use account::{Account, Unpaid};
 pub use change::{Bought, Change, Changed, Charge};
 pub use choice::{Choice, Choices, Settings, own_value, price};
-pub use history::{Activation, Cost, Outage, Phase, Purchase, Subscription};
+pub use history::{Activation, Cost, Outage, Phase, Purchase, Start, Subscription};
 pub use refusal::Refusal;
 
 use std::sync::Arc;
@@ -31,6 +31,12 @@ pub struct Plan {
     pub group_members: Option<u64>,
     /// Groups a user may be in; the edition's default when not chosen (RULES B12).
     pub joined_groups: Option<u64>,
+    /// Filtering of content.
+    pub content_filtering: bool,
+    /// Days for which messages are kept; the edition's own when not chosen.
+    pub history_days: Option<u64>,
+    /// Bandwidth of on-screen comments.
+    pub comment_bandwidth: bool,
 }
 
 impl Plan {
@@ -41,6 +47,9 @@ impl Plan {
             av_chat_rooms_unlimited: false,
             group_members: None,
             joined_groups: None,
+            content_filtering: false,
+            history_days: None,
+            comment_bandwidth: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod arrears;
 mod changes;
 mod editions;
+mod events;
 mod fees;
 mod formats;
 mod generate;
@@ -11,7 +12,7 @@ mod naive;
 mod preview;
 mod properties;
 mod reading;
-mod script;
+pub mod script;
 mod seed;
 mod switches;
 mod worked;

@@ -16,4 +16,5 @@ mod reload;
 mod slow;
 mod tools;
 mod usage;
+mod watch;
 mod wrong;

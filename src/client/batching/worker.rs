@@ -16,7 +16,7 @@ use tonic::{Code, Status};
 use super::super::answer::Cause;
 use super::super::call::admit_once;
 use super::super::error::{self, Undecided};
-use super::super::stream::{self, BatchStream};
+use super::super::stream::{self, Messages};
 use super::batch::{Batch, Pending};
 use crate::proto::admission_service_client::AdmissionServiceClient;
 use crate::proto::{AdmitBatchRequest, AdmitBatchResponse};
@@ -102,7 +102,8 @@ impl Worker {
     async fn stream(&mut self) -> Ended {
         let (outbound, batches) = mpsc::channel(IN_FLIGHT_MAX);
         let batches = ReceiverStream::new(batches);
-        let mut inbound = BatchStream::new(self.service.clone(), batches);
+        let mut service = self.service.clone();
+        let mut inbound = Messages::opened_by(async move { service.admit_stream(batches).await });
         loop {
             self.send(&outbound);
             let patience = self.in_flight.iter().map(Batch::patience).max();

@@ -1,6 +1,7 @@
 //! Events, pages of bills, statements and subscribers: what is written comes back, in order.
 
 use crate::catalog::AddOn;
+use crate::metering::Counted;
 use crate::money::Quantity;
 use crate::rating::{Basis, Free, FreeReason, Item, Line};
 use crate::subscription::{Bought, Changed, Charge, Choice, Choices};
@@ -42,7 +43,7 @@ pub(super) fn bill(of: &str, of_month: Month) -> Bill {
         item: Item::AddOn(AddOn::CommentBandwidth),
     };
     let peak = Basis::Peak {
-        peak: 10_001,
+        peak: Counted::Exact(10_001),
         free: 10_000,
         block: 10_000,
     };
@@ -74,7 +75,10 @@ pub(super) fn bill(of: &str, of_month: Month) -> Bill {
             free(Item::Plan, FreeReason::Suspended),
             free(
                 Item::GroupOverage,
-                FreeReason::WithinQuota { peak: 7, free: 9 },
+                FreeReason::WithinQuota {
+                    peak: Counted::Exact(7),
+                    free: 9,
+                },
             ),
             free(Item::AddOn(AddOn::History), FreeReason::EditionAdjusted),
         ],
@@ -102,8 +106,15 @@ pub(super) fn used(number: u32, of_month: Month) -> Vec<BilledDay> {
         BilledDay {
             app: app(number),
             day,
-            users,
-            estimate: (day >= first.plus(15)).then_some((users + 3, users + 9)),
+            users: if day < first.plus(15) {
+                Counted::Exact(users)
+            } else {
+                Counted::Estimated {
+                    lower: users,
+                    estimate: users + 3,
+                    upper: users + 9,
+                }
+            },
             groups: users * 3,
             av_chat_rooms: 2,
             bandwidth_bps: 1_500_000,

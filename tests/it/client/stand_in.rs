@@ -15,7 +15,8 @@ use quotagate::proto::{
     BatchError, CreateAppRequest, FieldViolation, GetAppRequest, GetUsageRequest, GetUsageResponse,
     ListAppsRequest, ListAppsResponse, ListAuditRequest, ListAuditResponse, Login, Outcome, Reason,
     ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest, SetOverrideRequest,
-    SnapshotRequest, SnapshotResponse, admit_request, operation,
+    SnapshotRequest, SnapshotResponse, WatchEntitlementsRequest, WatchEntitlementsResponse,
+    admit_request, operation,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{self, Runtime};
@@ -306,6 +307,15 @@ fn app(sdk_app_id: u32, edition: String) -> Response<App> {
 
 #[tonic::async_trait]
 impl ControlService for Control {
+    type WatchEntitlementsStream = tokio_stream::Empty<Result<WatchEntitlementsResponse, Status>>;
+
+    async fn watch_entitlements(
+        &self,
+        _: Request<WatchEntitlementsRequest>,
+    ) -> Result<Response<Self::WatchEntitlementsStream>, Status> {
+        Ok(Response::new(tokio_stream::empty()))
+    }
+
     async fn create_app(
         &self,
         request: Request<CreateAppRequest>,
