@@ -90,6 +90,8 @@ impl Stream {
             return Ok(());
         }
         let mut look = Look::new(gateway, &self.wanted, self.since, now);
+        // What has begun to be told is told to its end, though the end may have nothing.
+        let mut is_told = pace.tells_nothing();
         loop {
             let room = to.reserve().await.map_err(|_| End::Left)?;
             let taken = tokio::task::spawn_blocking(move || {
@@ -99,11 +101,12 @@ impl Stream {
             let (rest, batch) = taken
                 .await
                 .map_err(|_| Status::internal("the look for changes broke off"))?;
-            if !batch.records.is_empty() || pace.tells_nothing() {
+            is_told |= !batch.records.is_empty();
+            if batch.is_last {
+                self.since = Some(mark);
+            }
+            if is_told {
                 kept(gateway).await?;
-                if batch.is_last {
-                    self.since = Some(mark);
-                }
                 self.shared.counts.sent(batch.records.len());
                 pace.told();
                 room.send(Ok(UsageBatch {
@@ -115,7 +118,6 @@ impl Stream {
                 }));
             }
             if batch.is_last {
-                self.since = Some(mark);
                 return Ok(());
             }
             look = rest;

@@ -228,6 +228,30 @@ fn many_records_come_in_batches_in_the_order_of_apps() {
     assert_ne!(batches[1].token, before);
 }
 
+/// A full batch may be followed by apps that have nothing to tell: the look ends all the same, with its token.
+#[test]
+fn a_look_is_told_to_its_end() {
+    let gate = gate(&Faulty::new(12));
+    add_apps(&gate, 2..=1_001);
+    let mut stream = open(&gate, often());
+    look(&gate, &mut stream);
+    for number in 1..=1_000 {
+        log_in(&gate, number, &["ann"]);
+    }
+    let mut batches = Vec::new();
+    while batches
+        .iter()
+        .map(|it: &UsageBatch| it.records.len())
+        .sum::<usize>()
+        < 1_000
+    {
+        batches.extend(look(&gate, &mut stream));
+    }
+    let last = batches.last().expect("one at least");
+    assert!(last.complete);
+    assert_eq!(told(&gate, after(&last.token)).0, []);
+}
+
 #[test]
 fn of_the_apps_that_are_named_only() {
     let gate = gate(&Faulty::new(4));
