@@ -375,9 +375,11 @@ fn an_idle_day_with_groups_is_told() {
     assert_eq!(sequences, again);
     // A later change has a later number.
     log_in(&gate, 1, &["ann"]);
-    let changed = next(&gate, &mut stream);
-    assert_eq!(users(&changed.records), [(1, "2026-03-04", 1)]);
-    assert!(changed.records[0].sequence > sequences[1]);
+    let mut changed = next(&gate, &mut stream).records;
+    // What was stamped during a look may be told again.
+    changed.retain(|record| record.users > 0);
+    assert_eq!(users(&changed), [(1, "2026-03-04", 1)]);
+    assert!(changed[0].sequence > sequences[1]);
 }
 
 #[test]
