@@ -3,6 +3,7 @@
 //! Invariant: a scrape holds an app's lock as short as a `GetUsage` does, and its size is bounded. Absent on purpose: counting.
 
 mod storage;
+mod usage;
 
 use std::fmt;
 use std::sync::Arc;
@@ -97,6 +98,10 @@ impl Collector for Source {
         let refused = self.telemetry.refused();
         let help = "Calls, and batches of streams, that were refused as wrong";
         counter(&mut to, "refused_calls", help)?.encode_counter(&refused, NO_EXEMPLAR)?;
+        let help = "Answers and streams that were cut off because their peers did not read them";
+        counter(&mut to, "unread_answers", help)?
+            .encode_counter(&self.telemetry.cut_off(), NO_EXEMPLAR)?;
+        usage::streams(&mut to, self.telemetry.streams(), self.clock.now())?;
         let open = self.connections_max - self.open.available_permits();
         let help = "Connections that are open";
         gauge(&mut to, "connections", help)?.encode_gauge(&whole(open as u64))

@@ -50,9 +50,11 @@ use crate::clock::{Clock, JumpWatch};
 use crate::config::Settings;
 use crate::control::ControlPlane;
 use crate::gateway::Gateway;
-use crate::grpc::Control;
+use crate::grpc::{Control, Usage};
+use crate::ledger::LedgerError;
 use crate::proto;
 use crate::proto::control_service_server::ControlServiceServer;
+use crate::proto::usage_service_server::UsageServiceServer;
 use crate::reload::Reloader;
 use crate::telemetry::Telemetry;
 use bell::Bell;
@@ -61,10 +63,11 @@ use metrics::Metrics;
 use worker::{Shared, Worker};
 
 /// Names under which health is told: the whole, and each service.
-const HEALTH_NAMES: [&str; 3] = [
+const HEALTH_NAMES: [&str; 4] = [
     "",
     "quotagate.v1.AdmissionService",
     "quotagate.v1.ControlService",
+    "quotagate.v1.UsageService",
 ];
 
 /// How often it is looked whether calls wait too long for the journal.
@@ -101,6 +104,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// The ledger does not say who takes usage in.
+    #[error(transparent)]
+    Ledger(LedgerError),
     /// It cannot start its threads.
     #[error("cannot start a thread that serves: {0}")]
     Thread(io::Error),
@@ -141,7 +147,12 @@ impl Server {
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
         let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
-        let (health, routes) = routes(Arc::clone(&plane), reloader, clock.clone()).await;
+        let name = settings.metered_as.as_deref();
+        let streams = Arc::clone(telemetry.streams());
+        let usage = Usage::start(Arc::clone(&plane), name, clock.clone(), streams).await;
+        let usage = usage.map_err(StartError::Ledger)?;
+        let control = Control::new(Arc::clone(&plane), reloader, clock.clone());
+        let (health, routes) = routes(control, usage).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -312,14 +323,9 @@ fn processors() -> usize {
 }
 
 /// The services that tonic answers.
-async fn routes(
-    plane: Arc<ControlPlane>,
-    reloader: Arc<Reloader>,
-    clock: Clock,
-) -> (HealthReporter, Routes) {
+async fn routes(control: Control, usage: Usage) -> (HealthReporter, Routes) {
     let (health, health_service) = tonic_health::server::health_reporter();
     tell(&health, ServingStatus::Serving).await;
-    let control = Control::new(plane, reloader, clock);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -328,6 +334,7 @@ async fn routes(
     let mut routes = Routes::builder();
     routes
         .add_service(ControlServiceServer::new(control))
+        .add_service(UsageServiceServer::new(usage))
         .add_service(health_service)
         .add_service(
             reflection()
