@@ -7,6 +7,9 @@ use std::fmt;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+/// Millionths in one.
+const MICROS: u32 = 1_000_000;
+
 /// An amount in the catalog's currency.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Money(Decimal);
@@ -52,6 +55,17 @@ impl Money {
     pub fn of_line(price: Self, quantity: Quantity) -> Self {
         let exact = price.0.saturating_mul(quantity.0);
         Self(exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+    }
+
+    /// Its millionths, exactly; nothing where they are too many.
+    pub fn micros(self) -> Option<i64> {
+        micros(self.0)
+    }
+
+    /// The amount of that many millionths: not negative, and with at most four decimals.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        let amount = of_micros(micros)?;
+        (amount.scale() <= 4).then_some(Self(amount))
     }
 
     /// Whether it is nothing.
@@ -102,6 +116,16 @@ impl Quantity {
         }
     }
 
+    /// Its millionths, exactly; nothing where they are too many, or do not make it up.
+    pub fn micros(self) -> Option<i64> {
+        micros(self.0)
+    }
+
+    /// The quantity of that many millionths; not negative.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        of_micros(micros).map(Self)
+    }
+
     /// The sum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -125,6 +149,16 @@ impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.normalize().fmt(f)
     }
+}
+
+fn micros(decimal: Decimal) -> Option<i64> {
+    let micros = decimal.checked_mul(Decimal::from(MICROS))?;
+    micros.is_integer().then(|| micros.try_into().ok())?
+}
+
+fn of_micros(micros: i64) -> Option<Decimal> {
+    let decimal = Decimal::new(micros, MICROS.ilog10()).normalize();
+    (micros >= 0).then_some(decimal)
 }
 
 #[cfg(test)]
@@ -165,6 +199,29 @@ mod tests {
         assert_eq!(Money::parse("0.6875").expect("valid").to_string(), "0.6875");
         assert_eq!(Money::parse("80").expect("valid").to_string(), "80.00");
         assert_eq!(Money::ZERO.minus_or_zero(fee), Money::ZERO);
+    }
+
+    #[test]
+    fn millionths_are_exact_or_none() {
+        for (text, micros) in [
+            ("0", 0),
+            ("149.99", 149_990_000),
+            ("0.6875", 687_500),
+            ("999999999.9999", 999_999_999_999_900),
+        ] {
+            let money = Money::parse(text).expect("valid");
+            assert_eq!(money.micros(), Some(micros));
+            assert_eq!(Money::from_micros(micros), Some(money));
+        }
+        for (text, micros) in [("0.000001", 1), ("37.5", 37_500_000)] {
+            let quantity = Quantity::parse(text).expect("valid");
+            assert_eq!(quantity.micros(), Some(micros));
+            assert_eq!(Quantity::from_micros(micros), Some(quantity));
+        }
+        assert_eq!(Quantity::whole(u64::MAX).micros(), None);
+        assert_eq!(Money::from_micros(1), None, "more than four decimals");
+        assert_eq!(Money::from_micros(-1_000_000), None);
+        assert_eq!(Quantity::from_micros(-1), None);
     }
 
     #[test]

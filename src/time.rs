@@ -38,6 +38,9 @@ pub enum TimeError {
     /// Not a calendar day.
     #[error("\"{0}\" is no day: write it like 2026-03-01")]
     NoDay(String),
+    /// Not a calendar month, or out of range.
+    #[error("\"{0}\" is no month: write it like 2026-03, from 1970 to 2148")]
+    NoMonth(String),
     /// Not an offset like `+08:00`, or beyond 18 hours.
     #[error("\"{0}\" is no zone: write a fixed offset like +08:00, at most 18 hours from UTC")]
     Zone(String),
@@ -238,6 +241,14 @@ impl fmt::Display for Day {
 }
 
 impl Month {
+    /// Reads a calendar month like `2026-03`.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let first = Day::parse(&format!("{text}-01"));
+        first
+            .map(Day::month)
+            .map_err(|_| TimeError::NoMonth(text.to_owned()))
+    }
+
     /// The first day of the month.
     pub fn first_day(self) -> Day {
         let year = i16::try_from(1970 + self.0 / 12).unwrap_or(i16::MAX);
@@ -316,6 +327,7 @@ mod tests {
             let first = day.month().first_day();
             assert_eq!(first.to_string(), format!("{}-01", &text[..7]));
             assert_eq!(first.month(), day.month());
+            assert_eq!(Month::parse(&text[..7]), Ok(day.month()));
         }
         for text in [
             "",
@@ -330,6 +342,7 @@ mod tests {
             "2026-02-01T00:00:00Z",
         ] {
             assert!(Day::parse(text).is_err(), "{text}");
+            assert!(Month::parse(text).is_err(), "{text}");
         }
     }
 

@@ -104,6 +104,11 @@ impl AddOn {
         }
     }
 
+    /// The add-on of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|add_on| add_on.name() == name)
+    }
+
     /// The limit that the add-on raises, if it raises one that admissions meet.
     pub const fn raises(self) -> Option<LimitName> {
         match self {

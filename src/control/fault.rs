@@ -1,11 +1,9 @@
 //! Why a control call is not done, or a gateway's apps cannot be put in force.
 
-use std::sync::Arc;
-
-use crate::catalog::{Catalog, LimitName};
+use crate::catalog::LimitName;
 use crate::gateway::{AppError, Stranded};
 use crate::id::SdkAppId;
-use crate::ledger::{LedgerError, StoredApp};
+use crate::ledger::LedgerError;
 
 /// Why a control call was not done. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -35,19 +33,6 @@ pub enum StartError {
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// An app's edition is gone.
-    #[error(
-        "app {app} is on edition \"{edition}\", and catalog.toml has only {known}: put that edition back; then \
-         `quotagate app set-edition {app} EDITION` moves the app"
-    )]
-    Stranded {
-        /// The app.
-        app: SdkAppId,
-        /// Its edition.
-        edition: Arc<str>,
-        /// The editions that there are.
-        known: String,
-    },
     /// An app of the gateway file cannot be created.
     #[error("{file}: app {app}: {error}")]
     Wanted {
@@ -61,15 +46,6 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(super) fn stranded(app: &StoredApp, catalog: &Catalog) -> Self {
-        let known: Vec<_> = catalog.editions().map(|(_, one)| &*one.name).collect();
-        Self::Stranded {
-            app: app.id,
-            edition: Arc::clone(&app.plan.edition),
-            known: known.join(", "),
-        }
-    }
-
     pub(super) fn wanted(file: &str, app: SdkAppId, error: AppError) -> Self {
         let file = file.to_owned();
         Self::Wanted { file, app, error }

@@ -10,16 +10,20 @@ mod words;
 
 pub use fault::{ControlError, StartError};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::catalog::LimitName;
+use crate::catalog::{Catalog, EditionId, LimitName};
 use crate::entitlement::{Override, Overrides, Terms};
 use crate::gateway::{AppError, Control, Gateway};
 use crate::id::{AccountId, SdkAppId};
-use crate::ledger::{Audited, Caller, Change, Entry, Ledger, LedgerError, Page, StoredApp};
-use crate::subscription::{Plan, Standing};
+use crate::ledger::{
+    Audited, Caller, Change, Entry, Ledger, LedgerError, NewEvent, Page, StoredApp,
+};
+use crate::rating::Event;
+use crate::subscription::{Changed, Choices, Plan, Standing};
 use crate::time::{Day, Timestamp};
 
 /// Refused calls that the audit trail takes on a day; the others are only logged, so that nobody fills the disk with them.
@@ -70,9 +74,19 @@ impl ControlPlane {
         wanted: &Wanted<'_>,
         now: Timestamp,
     ) -> Result<Self, StartError> {
-        for app in ledger.apps().await? {
-            let added = gateway.add_app(app.id, control_of(&app), app.created_at, now);
-            added.map_err(|_| StartError::stranded(&app, &gateway.terms().catalog))?;
+        let catalog = Arc::clone(&gateway.terms().catalog);
+        let mut controls: BTreeMap<_, _> = ledger.apps().await?.into_iter().map(stored).collect();
+        for (_, event) in ledger.events(&catalog).await? {
+            if let Event::Changed { app, changed } = event
+                && let Some((_, control)) = controls.get_mut(&app)
+            {
+                control.plan = Plan::of(&catalog.edition(changed.edition).name);
+            }
+        }
+        for (id, (created_at, control)) in controls {
+            gateway
+                .add_app(id, control, created_at, now)
+                .map_err(|error| StartError::wanted("the ledger", id, error))?;
         }
         let plane = Self {
             gateway,
@@ -86,24 +100,33 @@ impl ControlPlane {
     async fn create_missing(&self, wanted: &Wanted<'_>, now: Timestamp) -> Result<(), StartError> {
         let caller = Caller::new(wanted.file, "start");
         let call = self.begin("CreateApp", &caller, None, now).await;
+        let catalog = Arc::clone(&self.gateway.terms().catalog);
         let mut missing = Vec::new();
         for (id, edition) in wanted.apps {
             if self.gateway.control(*id).is_none() {
-                let plan = self.plan_on(edition.as_deref().unwrap_or_default());
-                let plan = plan.map_err(|error| StartError::wanted(wanted.file, *id, error))?;
-                missing.push(new_app(*id, plan, now));
+                let edition = self.edition_on(edition.as_deref().unwrap_or_default());
+                let edition =
+                    edition.map_err(|error| StartError::wanted(wanted.file, *id, error))?;
+                missing.push((
+                    *id,
+                    Plan::of(&catalog.edition(edition).name),
+                    created(*id, edition),
+                ));
             }
         }
-        let entries = missing.iter().map(|app| Entry {
-            app: Some(app.id),
-            ..call.done(None, Some(words::plan(&app.plan)))
+        let entries = missing.iter().map(|(id, plan, _)| Entry {
+            app: Some(*id),
+            ..call.done(None, Some(words::plan(plan)))
         });
         let entries: Vec<_> = entries.collect();
-        let changes: Vec<_> = missing.iter().map(Change::AddApp).collect();
+        let changes = missing
+            .iter()
+            .map(|(_, _, event)| added(event, &catalog, now));
+        let changes: Vec<_> = changes.collect();
         self.ledger.write(&changes, &entries).await?;
-        for app in &missing {
-            let added = self.gateway.add_app(app.id, control_of(app), now, now);
-            added.map_err(|error| StartError::wanted(wanted.file, app.id, error))?;
+        for (id, plan, _) in missing {
+            let added = self.gateway.add_app(id, in_force(plan), now, now);
+            added.map_err(|error| StartError::wanted(wanted.file, id, error))?;
         }
         Ok(())
     }
@@ -122,16 +145,19 @@ impl ControlPlane {
         now: Timestamp,
     ) -> Result<(), ControlError> {
         let mut call = self.begin("CreateApp", caller, Some(id), now).await;
-        let plan = match self.gateway.control(id) {
+        let edition = match self.gateway.control(id) {
             Some(_) => Err(AppError::Exists(id)),
-            None => self.plan_on(edition),
+            None => self.edition_on(edition),
         };
-        let plan = call.unless_refused(plan).await?;
-        let app = new_app(id, plan, now);
-        let entry = call.done(None, Some(words::plan(&app.plan)));
-        self.ledger.write(&[Change::AddApp(&app)], &[entry]).await?;
-        self.gateway.add_app(id, control_of(&app), now, now)?;
-        tracing::info!(app = id.get(), edition = &*app.plan.edition, "app created");
+        let edition = call.unless_refused(edition).await?;
+        let catalog = Arc::clone(&self.gateway.terms().catalog);
+        let plan = Plan::of(&catalog.edition(edition).name);
+        let entry = call.done(None, Some(words::plan(&plan)));
+        let event = created(id, edition);
+        let change = added(&event, &catalog, now);
+        self.ledger.write(&[change], &[entry]).await?;
+        tracing::info!(app = id.get(), edition = &*plan.edition, "app created");
+        self.gateway.add_app(id, in_force(plan), now, now)?;
         Ok(())
     }
 
@@ -144,17 +170,27 @@ impl ControlPlane {
         now: Timestamp,
     ) -> Result<(), ControlError> {
         let mut call = self.begin("SetEdition", caller, Some(id), now).await;
-        let plans = self.control(id).and_then(|before| {
-            let edition = self.plan_named(edition)?.edition;
-            let after = Plan {
-                edition,
-                ..before.plan.clone()
-            };
-            Ok((before.plan, after))
+        let catalog = Arc::clone(&self.gateway.terms().catalog);
+        let found = self.control(id).and_then(|before| {
+            let named = catalog.edition_id(edition);
+            let named = named.ok_or_else(|| AppError::NoEdition(edition.into()))?;
+            Ok((before.plan, named))
         });
-        let (before, after) = call.unless_refused(plans).await?;
+        let (before, edition) = call.unless_refused(found).await?;
+        let after = Plan::of(&catalog.edition(edition).name);
         let entry = call.done(Some(words::plan(&before)), Some(words::plan(&after)));
-        let change = Change::SetPlan(id, &after);
+        let first = catalog.first_edition();
+        let was_free = catalog.edition_id(&before.edition) == Some(first);
+        let changed = Changed {
+            edition,
+            carried: Choices::default(),
+            set: Vec::new(),
+            bought: Vec::new(),
+            activates: was_free && edition != first,
+            by_operator: true,
+        };
+        let event = Event::Changed { app: id, changed };
+        let change = added(&event, &catalog, now);
         self.ledger.write(&[change], &[entry]).await?;
         tracing::info!(app = id.get(), edition = &*after.edition, "edition set");
         Ok(self.gateway.set_plan(id, after, now)?)
@@ -264,20 +300,14 @@ impl ControlPlane {
         self.gateway.control(id).ok_or(AppError::NotFound(id))
     }
 
-    /// A plan on an edition; on the catalog's first if the name is empty.
-    fn plan_on(&self, edition: &str) -> Result<Plan, AppError> {
-        if !edition.is_empty() {
-            return self.plan_named(edition);
-        }
+    /// The edition of that name; the catalog's first if the name is empty.
+    fn edition_on(&self, name: &str) -> Result<EditionId, AppError> {
         let catalog = Arc::clone(&self.gateway.terms().catalog);
-        Ok(Plan::of(&catalog.edition(catalog.first_edition()).name))
-    }
-
-    fn plan_named(&self, edition: &str) -> Result<Plan, AppError> {
-        match self.gateway.terms().catalog.edition_id(edition) {
-            Some(_) => Ok(Plan::of(edition)),
-            None => Err(AppError::NoEdition(edition.into())),
+        if name.is_empty() {
+            return Ok(catalog.first_edition());
         }
+        let edition = catalog.edition_id(name);
+        edition.ok_or_else(|| AppError::NoEdition(name.into()))
     }
 }
 
@@ -345,15 +375,22 @@ impl<'a> Call<'a> {
     }
 }
 
-fn new_app(id: SdkAppId, plan: Plan, now: Timestamp) -> StoredApp {
-    StoredApp {
-        id,
-        account: own_account(id),
-        created_at: now,
-        plan,
-        standing: Standing::GOOD,
-        overrides: Overrides::new(),
+fn created(app: SdkAppId, edition: EditionId) -> Event {
+    Event::AppCreated {
+        app,
+        account: own_account(app),
+        edition,
     }
+}
+
+fn added<'a>(event: &'a Event, catalog: &'a Catalog, at: Timestamp) -> Change<'a> {
+    Change::AddEvent(NewEvent {
+        at,
+        event,
+        catalog,
+        note: None,
+        reference: None,
+    })
 }
 
 /// An app has an account of its own, named after it.
@@ -361,10 +398,19 @@ fn own_account(id: SdkAppId) -> AccountId {
     AccountId::new(&id.to_string()).expect("a number is a valid id")
 }
 
-fn control_of(app: &StoredApp) -> Control {
+fn in_force(plan: Plan) -> Control {
     Control {
-        plan: app.plan.clone(),
-        standing: app.standing,
-        overrides: app.overrides.clone(),
+        plan,
+        standing: Standing::GOOD,
+        overrides: Overrides::new(),
     }
+}
+
+/// An app of the ledger as it was created, with its overrides of now.
+fn stored(app: StoredApp) -> (SdkAppId, (Timestamp, Control)) {
+    let control = Control {
+        overrides: app.overrides,
+        ..in_force(Plan::of(&app.edition))
+    };
+    (app.id, (app.created_at, control))
 }

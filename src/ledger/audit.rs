@@ -2,12 +2,10 @@
 //!
 //! Invariant: entries are only added, and each text in one has a bound. Absent on purpose: calls that only read.
 
-use std::path::Path;
-
 use sqlx::sqlite::SqliteConnection;
 
-use super::LedgerError;
-use super::sum::{Cell, sum};
+use super::fault::Fault;
+use super::row::{Row, Table};
 use crate::id::SdkAppId;
 use crate::time::Timestamp;
 
@@ -17,6 +15,22 @@ const NAME_CHARS_MAX: usize = 128;
 const OUTCOME_CHARS_MAX: usize = 500;
 /// Most characters of a state before or after.
 const STATE_CHARS_MAX: usize = 4_000;
+
+static AUDIT: Table = Table {
+    name: "audit",
+    columns: &[
+        "sequence",
+        "at",
+        "actor",
+        "peer",
+        "call",
+        "sdk_app_id",
+        "before",
+        "after",
+        "outcome",
+    ],
+    key: 1,
+};
 
 /// Who calls.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,132 +103,65 @@ pub struct Page {
     pub size: u32,
 }
 
-type Row = (
-    i64,
-    i64,
-    String,
-    String,
-    String,
-    Option<i64>,
-    Option<String>,
-    Option<String>,
-    String,
-    i64,
-);
-
 /// Adds an entry.
-pub(super) async fn add(
-    connection: &mut SqliteConnection,
-    entry: &Entry<'_>,
-) -> Result<(), sqlx::Error> {
-    let last: Option<i64> = sqlx::query_scalar("SELECT max(sequence) FROM audit")
-        .fetch_one(&mut *connection)
-        .await?;
+pub(super) async fn add(connection: &mut SqliteConnection, entry: &Entry<'_>) -> Result<(), Fault> {
     let state = |state: &Option<String>| {
-        state
-            .as_deref()
-            .map(|text| cut(text, STATE_CHARS_MAX).to_owned())
+        let text = state.as_deref();
+        text.map(|text| cut(text, STATE_CHARS_MAX).to_owned())
     };
-    let row: Row = (
-        last.unwrap_or(0) + 1,
-        entry.at.as_unix_ms(),
-        entry.caller.actor.clone(),
-        entry.caller.peer.clone(),
-        entry.call.to_owned(),
-        entry.app.map(|app| i64::from(app.get())),
-        state(&entry.before),
-        state(&entry.after),
-        cut(&entry.outcome, OUTCOME_CHARS_MAX).to_owned(),
-        0,
-    );
-    let sum = row_sum(&row);
-    sqlx::query(
-        "INSERT INTO audit (sequence, at, actor, peer, call, sdk_app_id, before, after, outcome, sum) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(row.0)
-    .bind(row.1)
-    .bind(row.2)
-    .bind(row.3)
-    .bind(row.4)
-    .bind(row.5)
-    .bind(row.6)
-    .bind(row.7)
-    .bind(row.8)
-    .bind(sum)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let row = vec![
+        AUDIT.next_sequence(connection).await?.into(),
+        entry.at.as_unix_ms().into(),
+        entry.caller.actor.as_str().into(),
+        entry.caller.peer.as_str().into(),
+        entry.call.into(),
+        entry.app.map(|app| i64::from(app.get())).into(),
+        state(&entry.before).into(),
+        state(&entry.after).into(),
+        cut(&entry.outcome, OUTCOME_CHARS_MAX).into(),
+    ];
+    AUDIT.insert(connection, [row]).await
 }
 
 /// A page, newest first.
 pub(super) async fn page(
-    path: &Path,
     connection: &mut SqliteConnection,
     page: &Page,
-) -> Result<Vec<Audited>, LedgerError> {
-    const OF_ALL: &str = "SELECT sequence, at, actor, peer, call, sdk_app_id, before, after, outcome, sum FROM audit \
-                          WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2";
-    const OF_ONE: &str = "SELECT sequence, at, actor, peer, call, sdk_app_id, before, after, outcome, sum FROM audit \
-                          WHERE sequence < ?1 AND sdk_app_id = ?3 ORDER BY sequence DESC LIMIT ?2";
+) -> Result<Vec<Audited>, Fault> {
     let before = page.before.and_then(|it| i64::try_from(it).ok());
-    let query = sqlx::query_as(if page.app.is_some() { OF_ONE } else { OF_ALL })
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(page.size);
-    let query = match page.app {
-        Some(app) => query.bind(app.get()),
-        None => query,
-    };
-    let rows: Vec<Row> = query
-        .fetch_all(connection)
-        .await
-        .map_err(|error| LedgerError::of(path, &error))?;
-    let read = rows.into_iter().map(|row| {
-        let number = row.0;
-        audited(row).ok_or_else(|| LedgerError::Damaged {
-            path: path.to_owned(),
-            what: format!("entry {number} of the audit trail"),
-        })
-    });
-    read.collect()
+    let mut query = AUDIT.query();
+    query.push(" WHERE sequence < ");
+    query.push_bind(before.unwrap_or(i64::MAX));
+    if let Some(app) = page.app {
+        query.push(" AND sdk_app_id = ").push_bind(app.get());
+    }
+    query.push(" ORDER BY sequence DESC LIMIT ");
+    query.push_bind(page.size);
+    let rows = AUDIT.rows(query, connection).await?;
+    rows.into_iter().map(audited).collect()
 }
 
-fn audited(row: Row) -> Option<Audited> {
-    if row_sum(&row) != row.9 {
-        return None;
-    }
-    let app = match row.5 {
-        Some(number) => Some(SdkAppId::new(u32::try_from(number).ok()?).ok()?),
-        None => None,
-    };
-    Some(Audited {
-        sequence: u64::try_from(row.0).ok()?,
-        at: Timestamp::from_unix_ms_saturating(row.1),
+fn audited(mut row: Row) -> Result<Audited, Fault> {
+    let sequence = u64::try_from(row.number()?).ok();
+    Ok(Audited {
+        sequence: row.made(sequence)?,
+        at: Timestamp::from_unix_ms_saturating(row.number()?),
         caller: Caller {
-            actor: row.2,
-            peer: row.3,
+            actor: row.text()?,
+            peer: row.text()?,
         },
-        call: row.4,
-        app,
-        before: row.6,
-        after: row.7,
-        outcome: row.8,
+        call: row.text()?,
+        app: maybe_app(&mut row)?,
+        before: row.maybe_text()?,
+        after: row.maybe_text()?,
+        outcome: row.text()?,
     })
 }
 
-fn row_sum(row: &Row) -> i64 {
-    let cells: [Cell<'_>; 9] = [
-        row.0.into(),
-        row.1.into(),
-        row.2.as_str().into(),
-        row.3.as_str().into(),
-        row.4.as_str().into(),
-        row.5.into(),
-        row.6.as_deref().into(),
-        row.7.as_deref().into(),
-        row.8.as_str().into(),
-    ];
-    sum("audit", &cells)
+fn maybe_app(row: &mut Row) -> Result<Option<SdkAppId>, Fault> {
+    let number = row.maybe_number()?;
+    let app = number.map(|number| SdkAppId::new(u32::try_from(number).ok()?).ok());
+    app.map(|app| row.made(app)).transpose()
 }
 
 fn cut(text: &str, chars_max: usize) -> &str {

@@ -12,7 +12,7 @@ use super::{LEDGER_FILE, LedgerError};
 /// Copies the ledger of a data directory into another that has none yet.
 pub async fn copy(from: &Path, to: &Path) -> Result<(), LedgerError> {
     let path = from.join(LEDGER_FILE);
-    let of = |error| LedgerError::of(&path, &error);
+    let of = |error| LedgerError::of(&path, error);
     let options = SqliteConnectOptions::new().filename(&path);
     let mut ledger = options
         .disable_statement_logging()

@@ -1,8 +1,10 @@
 //! Why the ledger cannot be had or used, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
+
+use crate::id::SdkAppId;
 
 /// Why the ledger cannot be had or used. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,25 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
     },
+    /// An amount that has no place in it.
+    #[error("{what} is more than the ledger holds; nothing was written")]
+    TooLarge {
+        /// What, and how much.
+        what: String,
+    },
+    /// An edition that an app was on is gone.
+    #[error(
+        "app {app} was on edition \"{edition}\", and catalog.toml has only {known}: put that edition back: what has happened is billed by \
+         it"
+    )]
+    NoEdition {
+        /// The app.
+        app: SdkAppId,
+        /// Its edition.
+        edition: String,
+        /// The editions that there are.
+        known: String,
+    },
     /// The file system says no, or the ledger does.
     #[error(
         "cannot use the ledger {path}: {what}; look after that file and its disk, and ask again"
@@ -67,9 +88,55 @@ mod code {
     pub(super) const NOT_A_DATABASE: i32 = 26;
 }
 
+/// What goes wrong with a statement or a row, wherever the ledger is.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// SQLite says so.
+    Database(sqlx::Error),
+    /// Something is not what was written.
+    Damaged(String),
+    /// An amount, told with what it is, has no place in a column.
+    TooLarge(String),
+    /// The catalog lacks an edition that an app was on.
+    NoEdition {
+        app: SdkAppId,
+        edition: String,
+        known: String,
+    },
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 impl LedgerError {
-    /// What an error of SQLite means for the ledger in `path`.
-    pub(super) fn of(path: &std::path::Path, error: &sqlx::Error) -> Self {
+    /// What a fault means for the ledger in `path`.
+    pub(super) fn of(path: &Path, fault: impl Into<Fault>) -> Self {
+        let error = match fault.into() {
+            Fault::Database(error) => error,
+            Fault::Damaged(what) => {
+                let path = path.to_owned();
+                return Self::Damaged { path, what };
+            }
+            Fault::TooLarge(what) => return Self::TooLarge { what },
+            Fault::NoEdition {
+                app,
+                edition,
+                known,
+            } => {
+                return Self::NoEdition {
+                    app,
+                    edition,
+                    known,
+                };
+            }
+        };
+        Self::of_database(path, &error)
+    }
+
+    fn of_database(path: &Path, error: &sqlx::Error) -> Self {
         let path = path.to_owned();
         let what = error.to_string();
         match error {
@@ -94,10 +161,10 @@ impl LedgerError {
     }
 
     /// What a migration's failure means for the ledger in `path`.
-    pub(super) fn of_migration(path: &std::path::Path, error: &MigrateError) -> Self {
+    pub(super) fn of_migration(path: &Path, error: &MigrateError) -> Self {
         match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                Self::of(path, error)
+                Self::of_database(path, error)
             }
             _ => Self::Damaged {
                 path: path.to_owned(),

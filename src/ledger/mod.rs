@@ -1,21 +1,37 @@
-//! The ledger: accounts, apps, what operators have set for them, and the audit trail, in SQLite.
+//! The ledger: what happened to accounts and apps, their bills, what operators have set, and the audit trail, in SQLite.
 //!
-//! `apps` are its rows, `audit` the trail, `sum` their checksums, `version` a look at a file before SQLite has it,
-//! `copy` for backups. Invariant: a
-//! change and its entry in the trail are one transaction, on the disk before [`Ledger::write`] comes back; one connection writes.
-//! Absent on purpose: what may be changed, which is for `control`; facts, which the journal keeps.
+//! `change` is what is written at once, `events` what the books are made from, `apps` their creations, `closes` months that close,
+//! `bills` what came of them, `statement` an account's view of both, `subscribers` those of the usage stream, `audit` the trail;
+//! `row` and `sum` read and write rows with checksums, `words` the texts in them; `version` looks at a file before SQLite has it,
+//! `copy` is for backups. Invariant: a change and its entry in the trail are one transaction, on the disk before
+//! [`Ledger::write`] comes back; one connection writes. Absent on purpose: what may be changed, which is for `control`; facts,
+//! which the journal keeps.
 
 mod apps;
 mod audit;
+mod bills;
+mod change;
+mod closes;
 mod copy;
+mod events;
 mod fault;
+mod row;
+mod statement;
+mod subscribers;
 mod sum;
 mod version;
+mod words;
 
-pub use apps::{Change, StoredApp};
+pub use apps::StoredApp;
 pub use audit::{Audited, Caller, Entry, Page};
+pub use bills::{BillHead, BillPage};
+pub use change::Change;
+pub use closes::{BilledDay, Close};
 pub use copy::copy;
+pub use events::NewEvent;
 pub use fault::LedgerError;
+pub use statement::{Posted, Posting, StatementPage};
+pub use subscribers::Subscriber;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +41,14 @@ use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::catalog::Catalog;
+use crate::id::AccountId;
+use crate::money::Money;
+use crate::rating::{Bill, Event};
+use crate::time::{Month, Timestamp};
+use fault::Fault;
 
 /// Its name in a data directory.
 pub const LEDGER_FILE: &str = "ledger.sqlite";
@@ -37,7 +60,13 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/ledger/migrations");
 /// The ledger of a deployment.
 pub struct Ledger {
     path: PathBuf,
-    connection: Mutex<SqliteConnection>,
+    held: Mutex<Held>,
+}
+
+/// The connection, and whether a transaction has begun on it.
+struct Held {
+    connection: SqliteConnection,
+    has_begun: bool,
 }
 
 impl Ledger {
@@ -68,7 +97,7 @@ impl Ledger {
     }
 
     async fn with(path: PathBuf, options: SqliteConnectOptions) -> Result<Self, LedgerError> {
-        let of = |error: sqlx::Error| LedgerError::of(&path, &error);
+        let of = |error: sqlx::Error| LedgerError::of(&path, error);
         let mut connection = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
@@ -95,7 +124,10 @@ impl Ledger {
         empty_log(&mut connection).await;
         Ok(Self {
             path,
-            connection: Mutex::new(connection),
+            held: Mutex::new(Held {
+                connection,
+                has_begun: false,
+            }),
         })
     }
 
@@ -104,10 +136,19 @@ impl Ledger {
         &self.path
     }
 
-    /// Every app, by SDKAppID.
+    /// Every app as it was created, by SDKAppID, with its overrides.
     pub async fn apps(&self) -> Result<Vec<StoredApp>, LedgerError> {
-        let mut connection = self.connection.lock().await;
-        apps::all(&self.path, &mut connection).await
+        let mut held = self.lock().await;
+        self.told(apps::all(&mut held.connection).await)
+    }
+
+    /// Every event in the order in which the books took them, with its instant: by time, creations among the others. The bills of
+    /// closes come without their lines.
+    pub async fn events(&self, catalog: &Catalog) -> Result<Vec<(Timestamp, Event)>, LedgerError> {
+        let mut held = self.lock().await;
+        let created = self.told(apps::creations(&mut held.connection, catalog).await)?;
+        let others = self.told(events::all(&mut held.connection, catalog).await)?;
+        Ok(events::merged(created, others))
     }
 
     /// Makes changes, all or none, with their entries in the audit trail. To be awaited to its end.
@@ -116,32 +157,188 @@ impl Ledger {
         changes: &[Change<'_>],
         entries: &[Entry<'_>],
     ) -> Result<(), LedgerError> {
-        let of = |error| LedgerError::of(&self.path, &error);
-        let mut connection = self.connection.lock().await;
-        // Not by sqlx's transactions: where the disk is full SQLite has rolled back already, and they do not find out.
-        run(&mut connection, "BEGIN IMMEDIATE").await.map_err(of)?;
-        let mut written = put(&mut connection, changes, entries).await;
+        let mut held = self.begin().await?;
+        let written = put(&mut held.connection, changes, entries).await;
+        self.end(held, written).await
+    }
+
+    /// The first half of a close: writes down by which usage the month will be billed, whenever that is done. `at` is the instant
+    /// at which the month was over.
+    pub async fn freeze(
+        &self,
+        month: Month,
+        at: Timestamp,
+        now: Timestamp,
+        usage: &[BilledDay],
+    ) -> Result<(), LedgerError> {
+        let mut held = self.begin().await?;
+        let frozen = closes::freeze(&mut held.connection, month, at, now, usage).await;
+        self.end(held, frozen).await
+    }
+
+    /// The second half: writes down the bills that came of it, that the month is closed, and the entries in the audit trail.
+    pub async fn finish(
+        &self,
+        month: Month,
+        catalog: &Catalog,
+        bills: &[Bill],
+        now: Timestamp,
+        entries: &[Entry<'_>],
+    ) -> Result<(), LedgerError> {
+        let mut held = self.begin().await?;
+        let mut written = events::close(&mut held.connection, catalog, month, bills, now).await;
         if written.is_ok() {
-            written = run(&mut connection, "COMMIT").await;
+            written = put(&mut held.connection, &[], entries).await;
         }
-        if written.is_err() {
-            // It fails where nothing is left to roll back.
-            let _ = run(&mut connection, "ROLLBACK").await;
+        self.end(held, written).await
+    }
+
+    /// The close of a month, if its usage is frozen.
+    pub async fn close_of(&self, month: Month) -> Result<Option<Close>, LedgerError> {
+        let mut held = self.lock().await;
+        self.told(closes::one(&mut held.connection, month).await)
+    }
+
+    /// The usage that a close saw, by app and day.
+    pub async fn frozen(&self, close: &Close) -> Result<Vec<BilledDay>, LedgerError> {
+        let mut held = self.lock().await;
+        self.told(closes::usage(&mut held.connection, close).await)
+    }
+
+    /// The closes from a month's on, each with the usage that it saw. A day that several of them have is as the last of them
+    /// says.
+    pub async fn billed_usage(
+        &self,
+        since: Month,
+    ) -> Result<Vec<(Close, Vec<BilledDay>)>, LedgerError> {
+        let mut held = self.lock().await;
+        let mut found = Vec::new();
+        for close in self.told(closes::since(&mut held.connection, since).await)? {
+            let usage = closes::usage(&mut held.connection, &close).await;
+            found.push((close, self.told(usage)?));
         }
-        empty_log(&mut connection).await;
-        written.map_err(of)
+        Ok(found)
+    }
+
+    /// Bills without their lines, the newest month first, and of a month by account.
+    pub async fn bills(&self, page: &BillPage) -> Result<Vec<BillHead>, LedgerError> {
+        let mut held = self.lock().await;
+        self.told(bills::page(&mut held.connection, page).await)
+    }
+
+    /// An account's bill of a closed month, whole.
+    pub async fn bill(
+        &self,
+        catalog: &Catalog,
+        account: &AccountId,
+        month: Month,
+    ) -> Result<Option<Bill>, LedgerError> {
+        let mut held = self.lock().await;
+        self.told(bills::one(&mut held.connection, catalog, account, month).await)
+    }
+
+    /// How many bills a closed month has, and what they come to.
+    pub async fn bills_of(&self, month: Month) -> Result<(u64, Money), LedgerError> {
+        let mut held = self.lock().await;
+        let heads = self.told(bills::heads(&mut held.connection, Some(month)).await)?;
+        let totals = heads.iter().map(|head| head.total);
+        let count = u64::try_from(heads.len()).unwrap_or(u64::MAX);
+        Ok((count, totals.fold(Money::ZERO, Money::plus)))
+    }
+
+    /// A page of an account's statement, newest first.
+    pub async fn statement(
+        &self,
+        account: &AccountId,
+        page: StatementPage,
+    ) -> Result<Vec<Posting>, LedgerError> {
+        let mut held = self.lock().await;
+        self.told(statement::page(&mut held.connection, account, page).await)
+    }
+
+    /// What an account was given under a reference.
+    pub async fn by_reference(
+        &self,
+        account: &AccountId,
+        reference: &str,
+    ) -> Result<Option<Posting>, LedgerError> {
+        let mut held = self.lock().await;
+        self.told(statement::by_reference(&mut held.connection, account, reference).await)
+    }
+
+    /// Every subscriber of the usage stream, by name.
+    pub async fn subscribers(&self) -> Result<Vec<Subscriber>, LedgerError> {
+        let mut held = self.lock().await;
+        self.told(subscribers::all(&mut held.connection, None).await)
+    }
+
+    /// The subscriber of that name.
+    pub async fn subscriber(&self, name: &str) -> Result<Option<Subscriber>, LedgerError> {
+        let mut held = self.lock().await;
+        let found = self.told(subscribers::all(&mut held.connection, Some(name)).await)?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Remembers what a subscriber has acknowledged. Of more than a thousand the one that was silent for longest is forgotten.
+    pub async fn acknowledge(&self, subscriber: &Subscriber) -> Result<(), LedgerError> {
+        let mut held = self.begin().await?;
+        let put = subscribers::put(&mut held.connection, subscriber).await;
+        self.end(held, put).await
     }
 
     /// A page of the audit trail, newest first.
     pub async fn audit(&self, page: &Page) -> Result<Vec<Audited>, LedgerError> {
-        let mut connection = self.connection.lock().await;
-        audit::page(&self.path, &mut connection, page).await
+        let mut held = self.lock().await;
+        self.told(audit::page(&mut held.connection, page).await)
     }
 
     /// Closes it, so that it is one file.
     pub async fn close(self) -> Result<(), LedgerError> {
-        let closed = self.connection.into_inner().close().await;
-        closed.map_err(|error| LedgerError::of(&self.path, &error))
+        let closed = self.held.into_inner().connection.close().await;
+        closed.map_err(|error| LedgerError::of(&self.path, error))
+    }
+
+    fn told<T>(&self, done: Result<T, Fault>) -> Result<T, LedgerError> {
+        done.map_err(|fault| LedgerError::of(&self.path, fault))
+    }
+
+    /// The connection, with no transaction begun.
+    async fn lock(&self) -> MutexGuard<'_, Held> {
+        let mut held = self.held.lock().await;
+        if held.has_begun {
+            // A call was dropped halfway. It fails where nothing is left to roll back.
+            let _ = run(&mut held.connection, "ROLLBACK").await;
+            held.has_begun = false;
+        }
+        held
+    }
+
+    /// Begins a transaction. Not one of sqlx's: where the disk is full SQLite has rolled back already, and they do not find out.
+    async fn begin(&self) -> Result<MutexGuard<'_, Held>, LedgerError> {
+        let mut held = self.lock().await;
+        held.has_begun = true;
+        let begun = run(&mut held.connection, "BEGIN IMMEDIATE").await;
+        self.told(begun.map_err(Fault::from))?;
+        Ok(held)
+    }
+
+    /// Ends a transaction: with all that was written, or with nothing of it.
+    async fn end(
+        &self,
+        mut held: MutexGuard<'_, Held>,
+        mut written: Result<(), Fault>,
+    ) -> Result<(), LedgerError> {
+        let connection = &mut held.connection;
+        if written.is_ok() {
+            written = run(connection, "COMMIT").await.map_err(Fault::from);
+        }
+        if written.is_err() {
+            // It fails where nothing is left to roll back.
+            let _ = run(connection, "ROLLBACK").await;
+        }
+        empty_log(connection).await;
+        held.has_begun = false;
+        self.told(written)
     }
 }
 
@@ -156,9 +353,9 @@ async fn put(
     connection: &mut SqliteConnection,
     changes: &[Change<'_>],
     entries: &[Entry<'_>],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Fault> {
     for change in changes {
-        apps::make(connection, change).await?;
+        change::make(connection, change).await?;
     }
     for entry in entries {
         audit::add(connection, entry).await?;
@@ -179,7 +376,7 @@ async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<(), Led
         .fetch_one(connection)
         .await;
     match found
-        .map_err(|error| LedgerError::of(path, &error))?
+        .map_err(|error| LedgerError::of(path, error))?
         .as_str()
     {
         "ok" => Ok(()),

@@ -36,6 +36,19 @@ impl Item {
         }
     }
 
+    /// The item of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let add_ons = AddOn::ALL.into_iter().map(Self::AddOn);
+        let plain = [
+            Self::Plan,
+            Self::DauOverage,
+            Self::GroupOverage,
+            Self::Adjustment,
+        ];
+        let mut all = plain.into_iter().chain(add_ons);
+        all.find(|item| item.name() == name)
+    }
+
     /// The name for people.
     pub const fn title(self) -> &'static str {
         match self {

@@ -12,17 +12,17 @@ use std::sync::Arc;
 use assert_cmd::cargo::cargo_bin;
 use quotagate::admission::{Mode, Request};
 use quotagate::data_dir::DataDir;
-use quotagate::entitlement::Overrides;
 use quotagate::gateway::Gateway;
 use quotagate::id::{AccountId, SdkAppId};
 use quotagate::journal::{Directory, Options, Scribe};
-use quotagate::ledger::{Change, Ledger, StoredApp};
+use quotagate::ledger::{Change, Ledger, NewEvent};
+use quotagate::rating::Event;
 use quotagate::recovery::recover;
 use quotagate::subscription::{Plan, Standing};
 use quotagate::time::{Timestamp, Zone};
 use tokio::runtime::Builder;
 
-use super::support::{MORNING, app, at, terms};
+use super::support::{MORNING, app, at, catalog, terms};
 
 /// A gateway in this process with apps 1 and 2, which keeps a data directory.
 struct Kept {
@@ -76,18 +76,23 @@ fn in_ledger(dir: &Path, apps: &[u32]) {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let ledger = Ledger::open(dir).await.expect("it opens");
+        let catalog = catalog();
         let known = ledger.apps().await.expect("it is whole");
         for id in apps.iter().map(|id| app(*id)) {
             if known.iter().all(|app| app.id != id) {
-                let app = StoredApp {
-                    id,
+                let event = Event::AppCreated {
+                    app: id,
                     account: AccountId::new(&id.to_string()).expect("an id"),
-                    created_at: at(MORNING),
-                    plan: Plan::of("flagship"),
-                    standing: Standing::GOOD,
-                    overrides: Overrides::new(),
+                    edition: catalog.edition_id("flagship").expect("it is sold"),
                 };
-                let written = ledger.write(&[Change::AddApp(&app)], &[]).await;
+                let new = NewEvent {
+                    at: at(MORNING),
+                    event: &event,
+                    catalog: &catalog,
+                    note: None,
+                    reference: None,
+                };
+                let written = ledger.write(&[Change::AddEvent(new)], &[]).await;
                 written.expect("the disk is fine");
             }
         }

@@ -194,7 +194,7 @@ fn an_edition_that_the_catalog_lacks_is_named_with_its_app() {
     fs::write(config.join("limits.toml"), "").expect("written");
     fs::write(config.join("gateway.toml"), "").expect("written");
     let said = refused(&dir, &["--config", "config/gateway.toml"]);
-    insta::assert_snapshot!(said, @r#"quotagate: app 7 is on edition "pro", and catalog.toml has only trial, gold, flagship: put that edition back; then `quotagate app set-edition 7 EDITION` moves the app"#);
+    insta::assert_snapshot!(said, @r#"quotagate: app 7 was on edition "pro", and catalog.toml has only trial, gold, flagship: put that edition back: what has happened is billed by it"#);
 }
 
 #[test]
