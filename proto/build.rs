@@ -8,7 +8,7 @@ use protox::prost::Message as _;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto/quotagate");
-    let files = ["admission", "billing", "control"];
+    let files = ["admission", "billing", "control", "usage"];
     let files = files.map(|service| format!("quotagate/v1/{service}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);

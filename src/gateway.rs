@@ -6,6 +6,7 @@
 
 mod apps;
 mod durable;
+mod metered;
 mod watched;
 
 use std::mem;
@@ -29,7 +30,8 @@ pub use crate::usage::{Commit, Control};
 pub use apps::{AppError, Stranded};
 use durable::Durable;
 pub use durable::Snapshots;
-pub use watched::{Changes, Mark};
+pub use metered::{DayRecord, Mark, MeteredDay, Reported, Sketches};
+pub use watched::{Changes, Seen};
 
 /// The gateway: every app with its limits and facts, in memory, and a journal of them if it is [durable](Self::durable).
 pub struct Gateway {
@@ -307,9 +309,8 @@ impl Gateway {
                         now,
                     };
                     let done = match &self.durable {
-                        Some(durable) => {
-                            durable.noting(id, now, &mut facts, |facts| work(facts, &context))
-                        }
+                        Some(durable) => durable
+                            .noting((id, app), now, &mut facts, |facts| work(facts, &context)),
                         None => work(&mut facts, &context),
                     };
                     drop(facts);

@@ -39,6 +39,9 @@ pub mod entitlement;
 pub mod admission;
 
 #[cfg(feature = "server")]
+pub mod sketch;
+
+#[cfg(feature = "server")]
 pub mod metering;
 
 #[cfg(feature = "server")]

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the day never goes back (RULES, trap 4; a clock that jumps back does not reopen a day).
 
-use crate::catalog::{GROUP_TYPES_MAX, GroupTypeId};
+use crate::catalog::{GROUP_TYPES_MAX, GroupTypeId, GroupTypeSet};
 use crate::time::Day;
 
 /// The counts of one app.
@@ -76,6 +76,11 @@ impl AppCounts {
     /// Groups of that type that exist.
     pub(crate) fn groups_of(&self, kind: GroupTypeId) -> u64 {
         self.by_type.get(kind.place()).copied().map_or(0, u64::from)
+    }
+
+    /// Groups of those types that exist.
+    pub(crate) fn groups_of_all(&self, types: GroupTypeSet) -> u64 {
+        types.types().map(|kind| self.groups_of(kind)).sum()
     }
 
     /// Groups created less groups deleted on the day.

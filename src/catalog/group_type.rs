@@ -28,6 +28,35 @@ impl GroupTypeId {
     }
 }
 
+/// A set of types.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct GroupTypeSet(u16);
+
+impl GroupTypeSet {
+    /// The set whose types are the bits, by their codes.
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// A bit for each type, by its code.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// The types in it.
+    pub fn types(self) -> impl Iterator<Item = GroupTypeId> {
+        let codes = (0..16_u8).filter(move |code| self.0 >> code & 1 == 1);
+        codes.map(GroupTypeId)
+    }
+}
+
+impl FromIterator<GroupTypeId> for GroupTypeSet {
+    fn from_iter<T: IntoIterator<Item = GroupTypeId>>(types: T) -> Self {
+        let bits = types.into_iter().map(|kind| 1 << kind.code());
+        Self(bits.fold(0, |set, bit: u16| set | bit))
+    }
+}
+
 /// A type of group and what the limits make of it (RULES 4.2).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupType {

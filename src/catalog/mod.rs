@@ -8,7 +8,7 @@ mod limit;
 mod reason;
 mod revision;
 
-pub use group_type::{GROUP_TYPES_MAX, GroupType, GroupTypeId};
+pub use group_type::{GROUP_TYPES_MAX, GroupType, GroupTypeId, GroupTypeSet};
 pub use limit::{Bound, LimitName, PerLimit};
 pub use reason::{Reason, ReasonCodes};
 
@@ -261,6 +261,15 @@ impl Catalog {
     /// Every type, by code.
     pub fn group_types(&self) -> impl Iterator<Item = &GroupType> {
         self.types.iter().flatten()
+    }
+
+    /// The types whose groups are metered as AVChatRooms: those that the limit on them counts.
+    pub fn av_chat_rooms(&self) -> GroupTypeSet {
+        let is_counted = |kind: &&GroupType| kind.existing_limit == Some(LimitName::AvChatRooms);
+        self.group_types()
+            .filter(is_counted)
+            .map(|kind| kind.id)
+            .collect()
     }
 
     /// The type that a recorded join gives to a group that is unknown and comes with no type.

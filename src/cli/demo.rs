@@ -20,6 +20,7 @@ use crate::gateway::Gateway;
 use crate::id::{IdKey, SdkAppId};
 use crate::ledger::Ledger;
 use crate::proto::AdmitResponse;
+use crate::rating::PushDay;
 use crate::reload::Reloader;
 use crate::server::Server;
 use crate::trace::{Reader, Report, Verdicts};
@@ -142,6 +143,7 @@ async fn start() -> anyhow::Result<(Server, Vec<String>)> {
     let wanted = Wanted {
         file: "the demo",
         apps: &apps,
+        push_day: PushDay::default(),
     };
     let ledger = Ledger::in_memory().await?;
     let plane = ControlPlane::start(gateway, ledger, &wanted, clock::now()).await?;

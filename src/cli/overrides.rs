@@ -80,10 +80,7 @@ impl Set {
             value: self.value,
             enforcement: self.enforcement.unwrap_or(Wire::Unspecified).into(),
             reason: self.reason.clone(),
-            expires: self.expires.map(|at| prost_types::Timestamp {
-                seconds: at.as_unix_ms().div_euclid(1_000),
-                nanos: i32::try_from(at.as_unix_ms().rem_euclid(1_000) * 1_000_000).unwrap_or(0),
-            }),
+            expires: self.expires.map(on_the_wire),
         };
         let server = &self.common.server;
         let app = server.must(async |client| client.set_override(request).await)?;
@@ -107,6 +104,15 @@ pub(super) fn listed(app: &App) -> Option<String> {
         rows.add_row([&one.limit, &until, &one.reason, &worth(one)]);
     }
     finished(rows, 3)
+}
+
+/// An instant as messages have it.
+pub(super) fn on_the_wire(at: Timestamp) -> prost_types::Timestamp {
+    let ms = at.as_unix_ms();
+    prost_types::Timestamp {
+        seconds: ms.div_euclid(1_000),
+        nanos: i32::try_from(ms.rem_euclid(1_000) * 1_000_000).unwrap_or(0),
+    }
 }
 
 /// An instant of a message, in words.
@@ -147,6 +153,7 @@ fn enforcement(text: &str) -> Result<Wire, String> {
     }
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
+/// Reads an instant.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
 }

@@ -199,6 +199,7 @@ async fn serve(setup: Setup) -> anyhow::Result<ExitCode> {
     let wanted = Wanted {
         file: &file,
         apps: &settings.apps,
+        push_day: settings.push_day,
     };
     let plane = ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, clock.now()).await?;
     let plane = Arc::new(plane);

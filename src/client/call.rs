@@ -25,6 +25,7 @@ use crate::operation::OperationKind;
 use crate::proto::admission_service_client::AdmissionServiceClient;
 use crate::proto::billing_service_client::BillingServiceClient;
 use crate::proto::control_service_client::ControlServiceClient;
+use crate::proto::usage_service_client::UsageServiceClient;
 use crate::proto::{
     AdmitBatchRequest, AdmitRequest, AdmitResponse, GetUsageRequest, GetUsageResponse,
     WatchEntitlementsRequest, WatchEntitlementsResponse,
@@ -46,6 +47,7 @@ struct Shared {
     admission: AdmissionServiceClient<Channel>,
     billing: BillingServiceClient<Channel>,
     control: ControlServiceClient<Channel>,
+    usage: UsageServiceClient<Channel>,
     policies: Policies,
     breaker: Breaker,
     batcher: Option<Batcher>,
@@ -71,7 +73,8 @@ impl Client {
             batcher: batched.then(|| Batcher::start(admission.clone())),
             admission,
             billing: BillingServiceClient::new(channel.clone()),
-            control: ControlServiceClient::new(channel),
+            control: ControlServiceClient::new(channel.clone()),
+            usage: UsageServiceClient::new(channel),
             policies,
             breaker: Breaker::default(),
             actor,
@@ -215,6 +218,32 @@ impl Client {
             request.metadata_mut().insert(ACTOR, actor.clone());
         }
         request
+    }
+
+    /// A call of UsageService with one answer.
+    pub(super) async fn usage<M: Clone, T, F>(
+        &self,
+        message: M,
+        call: impl Fn(UsageServiceClient<Channel>, Request<M>) -> F,
+    ) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.call(&self.shared.usage, message, call).await
+    }
+
+    /// Opens a stream within the deadline, which is not one of the stream.
+    pub(super) async fn usage_stream<T, F>(
+        &self,
+        open: impl Fn(UsageServiceClient<Channel>) -> F,
+    ) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let opening = repeated(|| open(self.shared.usage.clone()));
+        let opened = timeout(self.deadline, opening).await;
+        let opened = opened.map_err(|_| Cause::Deadline(self.deadline))?;
+        opened.map_err(|status| ClientError::from_status(&status, self.deadline))
     }
 
     /// A call that no policy answers, within the deadline, repeated where its connection went away.

@@ -39,6 +39,7 @@ mod kind;
 mod operations;
 mod policy;
 mod stream;
+mod usage;
 
 pub use crate::operation::OperationKind;
 pub use address::AddressError;
@@ -49,3 +50,4 @@ pub use error::{ClientError, InvalidRequest};
 pub use operations::Sides;
 pub use policy::OnUnreachable;
 pub use stream::{BatchStream, Messages};
+pub use usage::UsageStream;

@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 
 use crate::catalog::LimitName;
 use crate::entitlement::{Override, Terms};
-use crate::subscription::Plan;
-use crate::time::Timestamp;
+use crate::id::AccountId;
+use crate::money::Money;
+use crate::subscription::{AppState, Plan};
+use crate::time::{Day, Month, Timestamp};
 
 /// What an app subscribes to.
 pub(super) fn plan(plan: &Plan) -> String {
@@ -22,6 +24,82 @@ pub(super) fn plan(plan: &Plan) -> String {
     if let Some(joined) = plan.joined_groups {
         object.plain("joined_groups", &joined.to_string());
     }
+    if plan.content_filtering {
+        object.plain("content_filtering", "true");
+    }
+    if let Some(days) = plan.history_days {
+        object.plain("history_days", &days.to_string());
+    }
+    if plan.comment_bandwidth {
+        object.plain("comment_bandwidth", "true");
+    }
+    object.done()
+}
+
+/// A new app's account and edition.
+pub(super) fn created(account: &AccountId, edition: &str) -> String {
+    let mut object = Object::default();
+    object.text("edition", edition);
+    object.text("account", account.as_str());
+    object.done()
+}
+
+/// The state of an app.
+pub(super) fn state(state: AppState) -> String {
+    let mut object = Object::default();
+    object.text("state", state.name());
+    object.done()
+}
+
+/// A plan that is paid ahead.
+pub(super) fn prepaid(until: Day) -> String {
+    let mut object = Object::default();
+    object.text("prepaid_until", &until.to_string());
+    object.done()
+}
+
+/// What an account has to spend.
+pub(super) fn balance(account: &AccountId, balance: Money) -> String {
+    let mut object = Object::default();
+    object.text("account", account.as_str());
+    object.text("balance", &balance.to_string());
+    object.done()
+}
+
+/// What an account was given.
+pub(super) fn received(
+    account: &AccountId,
+    amount: Money,
+    reason: Option<&str>,
+    reference: Option<&str>,
+) -> String {
+    let mut object = Object::default();
+    object.text("account", account.as_str());
+    object.text("amount", &amount.to_string());
+    if let Some(reason) = reason {
+        object.text("reason", reason);
+    }
+    if let Some(reference) = reference {
+        object.text("reference", reference);
+    }
+    object.done()
+}
+
+/// A call that was a repetition.
+pub(super) fn repeated(account: &AccountId, reference: &str) -> String {
+    let mut object = Object::default();
+    object.text("account", account.as_str());
+    object.text("reference", reference);
+    object.plain("repeated", "true");
+    object.done()
+}
+
+/// A month that is closed.
+pub(super) fn closed(month: Month, bills: u64, total: Money) -> String {
+    let mut object = Object::default();
+    object.text("month", &month.to_string());
+    object.plain("bills", &bills.to_string());
+    object.text("total", &total.to_string());
     object.done()
 }
 
@@ -119,6 +197,8 @@ mod tests {
             av_chat_rooms_unlimited: true,
             group_members: Some(500),
             joined_groups: Some(100),
+            history_days: Some(90),
+            content_filtering: true,
             ..Plan::of("a \"b\" \\ \n\u{7f}é")
         };
         let one = Override {
@@ -129,7 +209,7 @@ mod tests {
         };
         assert_eq!(
             plan(&chosen),
-            r#"{"edition":"a \"b\" \\ \u000a\u007fé","av_chat_rooms_unlimited":true,"group_members":500,"joined_groups":100}"#
+            r#"{"edition":"a \"b\" \\ \u000a\u007fé","av_chat_rooms_unlimited":true,"group_members":500,"joined_groups":100,"content_filtering":true,"history_days":90}"#
         );
         assert_eq!(
             override_of(LimitName::Friends, &one),

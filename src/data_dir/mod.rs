@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use crate::id::IdKey;
 use crate::time::Timestamp;
 
-/// The format that this program reads and writes.
-const FORMAT: u32 = 1;
+/// The format that this program writes. It reads those before, and what it writes into such a directory makes it one of this.
+const FORMAT: u32 = 2;
 const FORMAT_FILE: &str = "format";
 const LOCK_FILE: &str = "LOCK";
 /// What a founding that broke off may have left, and what a fresh file system has of its own.
@@ -63,11 +63,12 @@ impl DataDir {
         // Somebody may have founded it since. The format comes last: a directory that has it has a key.
         let key = if founded(path)? == Founded::NotYet {
             let key = key::found(path, configured)?;
-            let format = format!("quotagate data {FORMAT}\n");
-            write_durably(path, FORMAT_FILE, format.as_bytes(), 0o644)?;
+            dir.mark()?;
             key
         } else {
-            dir.key(configured)?
+            let key = dir.key(configured)?;
+            dir.renew()?;
+            key
         };
         Ok((dir, key))
     }
@@ -83,6 +84,20 @@ impl DataDir {
     /// The key that the ids in it are hashed with; `configured` is what gateway.toml says.
     pub fn key(&self, configured: Option<IdKey>) -> Result<IdKey, DataDirError> {
         key::of(&self.path, configured)
+    }
+
+    /// Makes it one of this program's format, which an older program refuses: to be called before anything is written that
+    /// such a one would not read.
+    pub fn renew(&self) -> Result<(), DataDirError> {
+        match format_of(&self.path)? {
+            Some(FORMAT) => Ok(()),
+            _ => self.mark(),
+        }
+    }
+
+    fn mark(&self) -> Result<(), DataDirError> {
+        let format = format!("quotagate data {FORMAT}\n");
+        write_durably(&self.path, FORMAT_FILE, format.as_bytes(), 0o644)
     }
 
     /// Where it is.
@@ -152,9 +167,22 @@ fn create(path: &Path) -> Result<(), DataDirError> {
 
 /// Whether a directory is founded. One that is not ours, or is for a newer program, is an error. Nothing is written.
 fn founded(path: &Path) -> Result<Founded, DataDirError> {
+    match format_of(path)? {
+        Some(found) if found > FORMAT => Err(DataDirError::Newer {
+            path: path.to_owned(),
+            found,
+            known: FORMAT,
+        }),
+        Some(_) => Ok(Founded::Wholly),
+        None => unfounded(path),
+    }
+}
+
+/// The format of a directory; nothing if it does not say.
+fn format_of(path: &Path) -> Result<Option<u32>, DataDirError> {
     let file = path.join(FORMAT_FILE);
     let Some(text) = read_text(&file)? else {
-        return unfounded(path);
+        return Ok(None);
     };
     let number = text
         .strip_prefix("quotagate data ")
@@ -162,13 +190,8 @@ fn founded(path: &Path) -> Result<Founded, DataDirError> {
         .and_then(|number| number.parse::<u32>().ok())
         .filter(|number| *number > 0);
     match number {
-        Some(found) if found > FORMAT => Err(DataDirError::Newer {
-            path: path.to_owned(),
-            found,
-            known: FORMAT,
-        }),
-        Some(_) => Ok(Founded::Wholly),
         None => Err(DataDirError::Unreadable(file)),
+        found => Ok(found),
     }
 }
 

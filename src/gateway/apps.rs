@@ -67,7 +67,8 @@ impl Gateway {
         if self.apps.with(id, |_| ()).is_some() {
             return Err(AppError::Exists(id));
         }
-        let facts = self.facts_of(id, terms.zone.day(created_at));
+        let mut facts = self.facts_of(id, terms.zone.day(created_at));
+        facts.meter_rooms(terms.catalog.av_chat_rooms());
         self.apps.insert(id, App::new(control, entitlements, facts));
         *revision += 1;
         Ok(())
@@ -91,6 +92,19 @@ impl Gateway {
         now: Timestamp,
     ) -> Result<(), AppError> {
         self.change(id, now, |control| control.standing = standing)
+    }
+
+    /// Puts an app on another plan and says until when its service stands, both at once.
+    pub fn set_subscription(
+        &self,
+        id: SdkAppId,
+        plan: Plan,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        self.change(id, now, |control| {
+            (control.plan, control.standing) = (plan, standing);
+        })
     }
 
     /// Sets what operators have set for an app by calls, in place of what was.
@@ -135,8 +149,13 @@ impl Gateway {
             }
         }
         *revision += 1;
+        let rooms = terms.catalog.av_chat_rooms();
+        let is_metered_anew = rooms != self.terms.load().catalog.av_chat_rooms();
         self.terms.store(Arc::new(terms));
         for (app, entitlements) in resolved {
+            if is_metered_anew {
+                app.facts.lock().meter_rooms(rooms);
+            }
             app.entitlements.store(Arc::new(entitlements));
         }
         Ok(*revision)

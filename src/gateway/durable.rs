@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
@@ -18,7 +19,7 @@ use crate::journal::{Change, Log, Position, State, Storage, Unavailable};
 use crate::recovery::Recovered;
 use crate::snapshot::{self, Journal, Since, Taken};
 use crate::time::{Day, Timestamp};
-use crate::usage::{Facts, Reuse};
+use crate::usage::{App, Facts, Reuse};
 
 /// Records' room that a thread keeps for the next lock hold.
 const ROOM_MAX: usize = 1 << 20;
@@ -76,7 +77,7 @@ impl Durable {
     #[inline]
     pub(super) fn noting<T>(
         &self,
-        id: SdkAppId,
+        (id, app): (SdkAppId, &App),
         now: Timestamp,
         facts: &mut Facts,
         work: impl FnOnce(&mut Facts) -> T,
@@ -85,7 +86,16 @@ impl Durable {
         let done = work(facts);
         let mut changes = facts.take_changes().unwrap_or_default();
         if !changes.is_empty() {
-            self.log.append(id, now, &changes);
+            let is_metered = facts.is_unstamped();
+            if is_metered {
+                // Relaxed: whoever reads the position that the append comes to sees this, too.
+                app.metered_at.store(u64::MAX, Ordering::Relaxed);
+            }
+            let end = self.log.append(id, now, &changes).get();
+            if is_metered {
+                facts.stamp(end);
+                app.metered_at.store(end, Ordering::Release);
+            }
             changes.clear();
             changes.shrink_to(ROOM_MAX);
         }

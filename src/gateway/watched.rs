@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 /// Up to where a watcher has been told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Mark {
+pub struct Seen {
     /// Everything of this revision and those before.
     pub revision: u64,
     /// Every state as it was at this instant.
@@ -27,10 +27,10 @@ pub struct Changes {
     /// The apps that have become others, in no order, with what they may do now.
     pub apps: Vec<(SdkAppId, Arc<Entitlements>)>,
     /// Up to where this tells.
-    pub mark: Mark,
+    pub mark: Seen,
 }
 
-impl Mark {
+impl Seen {
     /// A mark that was kept as its parts.
     pub fn kept(revision: u64, at: Timestamp) -> Self {
         let due = Timestamp::MIN;
@@ -44,14 +44,14 @@ impl Gateway {
     pub fn changes(
         &self,
         only: Option<&[SdkAppId]>,
-        since: Option<&Mark>,
+        since: Option<&Seen>,
         now: Timestamp,
     ) -> Changes {
         // Before the look: what comes during it is for the next one.
         let revision = self.revision();
         let now = since.map_or(now, |mark| mark.at.max(now));
         if let Some(mark) = since.filter(|mark| mark.revision == revision && now < mark.due) {
-            let mark = Mark { at: now, ..*mark };
+            let mark = Seen { at: now, ..*mark };
             let apps = Vec::new();
             return Changes { apps, mark };
         }
@@ -76,7 +76,7 @@ impl Gateway {
             None => self.apps.ids().into_iter().for_each(&mut look),
         }
         let at = now;
-        let mark = Mark { revision, at, due };
+        let mark = Seen { revision, at, due };
         Changes { apps, mark }
     }
 

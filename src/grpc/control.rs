@@ -109,7 +109,11 @@ impl ControlService for Control {
         let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
         let request = request.into_inner();
         let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
-        let work = async move { plane.create_app(&caller, id, &request.edition, now).await };
+        let work = async move {
+            plane
+                .create_app(&caller, id, None, &request.edition, now)
+                .await
+        };
         self.change(id, work).await
     }
 

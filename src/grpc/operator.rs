@@ -143,9 +143,16 @@ pub(super) fn entry(entry: Audited) -> proto::AuditEntry {
 pub(super) fn refused(error: &ControlError, catalog: &Catalog) -> Status {
     match error {
         ControlError::App(AppError::Exists(_)) => Status::already_exists(error.to_string()),
-        ControlError::App(AppError::NotFound(_)) | ControlError::NoOverride { .. } => {
-            Status::not_found(error.to_string())
-        }
+        ControlError::App(AppError::NotFound(_))
+        | ControlError::NoOverride { .. }
+        | ControlError::UnknownAccount(_)
+        | ControlError::NothingToBill(_) => Status::not_found(error.to_string()),
+        ControlError::Refused(_)
+        | ControlError::Confirm(_)
+        | ControlError::NoAmount
+        | ControlError::ReferenceUsed { .. }
+        | ControlError::NotDue { .. }
+        | ControlError::NoApps => precondition(error.to_string(), std::iter::empty()),
         ControlError::App(AppError::NoEdition(name)) => {
             let known: Vec<_> = catalog.editions().map(|(_, one)| &*one.name).collect();
             let known = known.join(", ");

@@ -16,7 +16,7 @@ use tonic::Status;
 use super::convert::{self, timestamp};
 use super::fault::Fault;
 use crate::clock::{Clock, Stopwatch};
-use crate::gateway::{Changes, Gateway, Mark};
+use crate::gateway::{Changes, Gateway, Seen};
 use crate::id::SdkAppId;
 use crate::proto::{WatchEntitlementsRequest, WatchEntitlementsResponse};
 use crate::time::Timestamp;
@@ -98,7 +98,7 @@ impl Watchers {
 
 impl Watcher {
     /// Tells one round after the other, until nobody listens.
-    async fn tell(self, mut mark: Option<Mark>) {
+    async fn tell(self, mut mark: Option<Seen>) {
         let mut silent = None;
         loop {
             let Ok(changes) = self.look(mark).await else {
@@ -120,7 +120,7 @@ impl Watcher {
     }
 
     /// Looks for changes, on a thread that serves nobody: there may be many apps.
-    async fn look(&self, mark: Option<Mark>) -> Result<Changes, Gone> {
+    async fn look(&self, mark: Option<Seen>) -> Result<Changes, Gone> {
         let (gateway, only) = (Arc::clone(&self.gateway), self.only.clone());
         let now = self.clock.now();
         let look = spawn_blocking(move || {
@@ -132,7 +132,7 @@ impl Watcher {
     }
 
     /// Sends a round. Until its last message the token is that of the round before.
-    async fn send(&self, before: Option<Mark>, changes: &Changes) -> Result<(), Gone> {
+    async fn send(&self, before: Option<Seen>, changes: &Changes) -> Result<(), Gone> {
         let at = changes.mark.at;
         let mut parts = changes.apps.chunks(APPS_A_MESSAGE).peekable();
         loop {
@@ -159,7 +159,7 @@ impl Watcher {
         }
     }
 
-    fn token(&self, mark: Mark) -> String {
+    fn token(&self, mark: Seen) -> String {
         format!("{}-{}-{}", self.scope, mark.revision, mark.at.as_unix_ms())
     }
 }
@@ -181,9 +181,9 @@ fn named(numbers: &[u32]) -> Result<Option<Arc<[SdkAppId]>>, Status> {
 }
 
 /// Where a token leaves off; nothing for one of another life, or of other apps: then everything is told.
-fn mark_of(token: &str, scope: &str) -> Option<Mark> {
+fn mark_of(token: &str, scope: &str) -> Option<Seen> {
     let parts = token.strip_prefix(scope)?.strip_prefix('-')?;
     let (revision, at) = parts.split_once('-')?;
     let at = Timestamp::from_unix_ms_saturating(at.parse().ok()?);
-    Some(Mark::kept(revision.parse().ok()?, at))
+    Some(Seen::kept(revision.parse().ok()?, at))
 }

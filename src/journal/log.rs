@@ -140,9 +140,10 @@ impl Log {
         );
         let mut pending = self.pending.lock();
         pending.push(app, now, records);
-        // Relaxed, both: the lock orders the stores, whoever has decided on what this thread did comes after it by the app's
-        // lock and sees its value or a later one, and what they count is read under the lock.
-        self.appended.store(pending.end.get(), Ordering::Relaxed);
+        // The lock orders the stores, whoever has decided on what this thread did comes after it by the app's lock and sees its
+        // value or a later one, and what they count is read under the lock. Release: pairs with `position`, so that whoever
+        // reads a position sees what was done before the appends up to there.
+        self.appended.store(pending.end.get(), Ordering::Release);
         self.pending_bytes.store(pending.bytes, Ordering::Relaxed);
         pending.end
     }
@@ -150,8 +151,8 @@ impl Log {
     /// Where the last entry ends.
     #[inline]
     pub fn position(&self) -> Position {
-        // Relaxed: see `append`.
-        Position::new(self.appended.load(Ordering::Relaxed))
+        // Acquire: see `append`.
+        Position::new(self.appended.load(Ordering::Acquire))
     }
 
     /// Whether what ends there may be answered.

@@ -10,6 +10,7 @@ use super::apps::app_id;
 use super::fault::Fault;
 use super::row::{Row, Table, Value};
 use crate::id::SdkAppId;
+use crate::metering::Counted;
 use crate::time::{Day, Month, Timestamp};
 
 static CLOSES: Table = Table {
@@ -54,10 +55,8 @@ pub struct BilledDay {
     pub app: SdkAppId,
     /// The day.
     pub day: Day,
-    /// Distinct users that are billed: all that are known to have logged in.
-    pub users: u64,
-    /// Where they are an estimate: that, and what they hardly exceed.
-    pub estimate: Option<(u64, u64)>,
+    /// Distinct users that logged in.
+    pub users: Counted,
     /// Most groups that existed at once.
     pub groups: u64,
     /// Most audio-video chat rooms that existed at once.
@@ -184,14 +183,19 @@ fn day_row(month: Month, day: &BilledDay) -> Result<Vec<Value>, Fault> {
         let fits = i64::try_from(count).map(Value::Number);
         fits.map_err(|_| Fault::TooLarge(format!("{count} {what} of app {app} on {day}")))
     };
-    let users = |users: Option<u64>| users.map(|users| count(users, "users")).transpose();
+    let (estimate, upper) = match day.users {
+        Counted::Exact(_) => (Value::Nothing, Value::Nothing),
+        Counted::Estimated {
+            estimate, upper, ..
+        } => (count(estimate, "users")?, count(upper, "users")?),
+    };
     Ok(vec![
         month.to_string().into(),
         i64::from(day.app.get()).into(),
         day.day.to_string().into(),
-        count(day.users, "users")?,
-        users(day.estimate.map(|(estimate, _)| estimate))?.into(),
-        users(day.estimate.map(|(_, upper)| upper))?.into(),
+        count(day.users.lower(), "users")?,
+        estimate,
+        upper,
         count(day.groups, "groups")?,
         count(day.av_chat_rooms, "audio-video chat rooms")?,
         count(day.bandwidth_bps, "bits per second")?,
@@ -201,23 +205,27 @@ fn day_row(month: Month, day: &BilledDay) -> Result<Vec<Value>, Fault> {
 fn day(mut row: Row) -> Result<BilledDay, Fault> {
     row.text()?;
     let (app, day) = (app_id(&mut row)?, row.text()?);
-    let users = count(&mut row)?;
-    let estimate = match (row.maybe_number()?, row.maybe_number()?) {
-        (None, None) => Some(None),
-        (Some(estimate), Some(upper)) => {
-            let both = u64::try_from(estimate).ok().zip(upper.try_into().ok());
-            both.map(Some)
-        }
+    let lower = count(&mut row)?;
+    let users = match (row.maybe_number()?, row.maybe_number()?) {
+        (None, None) => Some(Counted::Exact(lower)),
+        (Some(estimate), Some(upper)) => estimated(lower, estimate, upper),
         _ => None,
     };
     Ok(BilledDay {
         app,
         day: row.made(Day::parse(&day).ok())?,
-        users,
-        estimate: row.made(estimate)?,
+        users: row.made(users)?,
         groups: count(&mut row)?,
         av_chat_rooms: count(&mut row)?,
         bandwidth_bps: count(&mut row)?,
+    })
+}
+
+fn estimated(lower: u64, estimate: i64, upper: i64) -> Option<Counted> {
+    Some(Counted::Estimated {
+        lower,
+        estimate: u64::try_from(estimate).ok()?,
+        upper: u64::try_from(upper).ok()?,
     })
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::journal::{Position, SetId, Storage, StoredFile};
 
-/// Version of the format.
-const FORMAT: u32 = 1;
+/// Version of the format that is written; those before are read, too.
+pub(super) const FORMAT: u32 = 2;
 const FILE_HEADER: usize = 64;
 const BLOCK_HEADER: usize = 32;
 /// The kind of the last block.
@@ -48,7 +48,7 @@ pub enum SnapshotError {
     },
     /// A later version has written it.
     #[error(
-        "{file}: has format {format}, this program knows 1: use the version that wrote it; nothing was changed"
+        "{file}: has format {format}, this program knows {FORMAT}: use the version that wrote it; nothing was changed"
     )]
     Newer {
         /// The file.
@@ -179,6 +179,8 @@ fn checksum(set: SetId, bytes: u32, rest: &[u8], body: &[u8]) -> u32 {
 pub(super) struct Reader {
     file: Arc<dyn StoredFile>,
     name: String,
+    /// The version of its format.
+    pub(super) format: u32,
     /// Which data set it belongs to.
     pub(super) set: SetId,
     /// Where the journal goes on from its state.
@@ -204,6 +206,7 @@ impl Reader {
         let mut reader = Self {
             file,
             name: name.to_owned(),
+            format: 0,
             set: SetId::new(0),
             base: Position::START,
             bytes,
@@ -229,7 +232,7 @@ impl Reader {
             return Err(reader.damaged(0, "it does not begin as such a file does"));
         }
         match number(8).map(u32::from_le_bytes) {
-            Some(FORMAT) => {}
+            Some(format @ 1..=FORMAT) => reader.format = format,
             Some(format) if format > FORMAT => {
                 return Err(SnapshotError::Newer {
                     file: reader.name,

@@ -37,7 +37,7 @@ pub(crate) fn load(
 ) -> Result<Loaded, SnapshotError> {
     let mut reader = open(storage, base)?;
     let mut apps: HashMap<SdkAppId, Restoring> = HashMap::new();
-    let (bytes, mut seen) = (reader.bytes, base);
+    let (format, bytes, mut seen) = (reader.format, reader.bytes, base);
     loop {
         let offset = reader.place();
         progress(offset, bytes);
@@ -48,7 +48,7 @@ pub(crate) fn load(
         if only.is_some_and(|only| only.get() != tag.app) {
             continue;
         }
-        if let Err(malformed) = take_in(&mut apps, tag, body) {
+        if let Err(malformed) = take_in(&mut apps, format, tag, body) {
             return Err(reader.damaged(offset, &malformed.to_string()));
         }
     }
@@ -84,13 +84,14 @@ fn open(storage: &dyn Storage, base: Position) -> Result<Reader, SnapshotError> 
 
 fn take_in(
     apps: &mut HashMap<SdkAppId, Restoring>,
+    format: u32,
     tag: Tag,
     body: &[u8],
 ) -> Result<(), Malformed> {
     let id = SdkAppId::new(tag.app).map_err(|_| Malformed::of("it is of app 0"))?;
     let position = tag.position.get();
     if tag.kind == HEAD {
-        let before = apps.insert(id, Restoring::begin(body, position)?);
+        let before = apps.insert(id, Restoring::begin(format, body, position)?);
         return match before {
             None => Ok(()),
             Some(_) => Err(Malformed::of("an app has two heads")),

@@ -5,7 +5,7 @@
 //! Invariants: a snapshot counts once it is whole, durable and named; what it replaces goes only then. One that is not
 //! finished has no effect. One that is in force has its names file. Absent on purpose: when to take one; see `gateway`.
 //!
-//! # Files, version 1
+//! # Files, version 2
 //!
 //! `snapshot-<position>.qgs` holds facts, `names-<position>.qgn` the texts of ids, both of the state that the journal goes on
 //! from at that position (16 hexadecimal digits). While they are written they are called `snapshot-next.tmp` and
@@ -14,7 +14,7 @@
 //! | byte | length | a file's header |
 //! |---|---|---|
 //! | 0 | 8 | `QGSNAPSH` or `QGNAMES1` |
-//! | 8 | 4 | version of the format: 1 |
+//! | 8 | 4 | version of the format: 2. Those of version 1 differ in the bodies of heads, and are read, too |
 //! | 12 | 4 | 0 |
 //! | 16 | 8 | the data set that it belongs to, as in the journal |
 //! | 24 | 8 | the position that the journal goes on from |

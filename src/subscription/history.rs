@@ -293,6 +293,11 @@ impl Subscription {
         })
     }
 
+    /// When it was created.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
     /// The state to which it was last settled.
     pub fn state(&self) -> AppState {
         self.state

@@ -4,6 +4,7 @@
 //! "Lock-free" is the lookup and the limits; a decision takes the app's lock, and the README says why.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -23,6 +24,9 @@ pub(crate) struct App {
     pub(crate) facts: Mutex<Facts>,
     /// What its entitlements are resolved from.
     pub(crate) control: Mutex<Control>,
+    /// Where the journal was after the last change of what is metered; `u64::MAX` while that is not known. Written under the
+    /// lock of the facts, read without.
+    pub(crate) metered_at: AtomicU64,
 }
 
 /// What an app's entitlements are resolved from, apart from the terms that all apps share.
@@ -41,6 +45,7 @@ impl App {
     pub(crate) fn new(control: Control, entitlements: Entitlements, facts: Facts) -> Self {
         Self {
             entitlements: ArcSwap::from_pointee(entitlements),
+            metered_at: AtomicU64::new(facts.changed_at()),
             facts: Mutex::new(facts),
             control: Mutex::new(control),
         }

@@ -2,7 +2,8 @@
 //!
 //! A record is a fact that has happened, with the slots that were given: applying it decides nothing and looks nothing up.
 //! One byte says which change it is, then its fields follow, integers little-endian: a slot has 4 bytes, a day 2, a key 16
-//! (high, low), a type of group 1, logins 10 (bits, last day), an id its length in 1 byte and its text.
+//! (high, low), a type of group 1, a set of types 2 (a bit for each code), logins 10 (bits, last day), bits per second 8, an
+//! id its length in 1 byte and its text.
 //!
 //! | byte | change | fields |
 //! |---|---|---|
@@ -17,12 +18,16 @@
 //! | 10 | a group was taken in | group, type, key, id |
 //! | 11 | a group was deleted | group, type |
 //! | 12, 13 | a user joined a group, left | user, group |
+//! | 14 | on-screen comments took more bandwidth than before on that day | day, bits per second |
+//! | 15 | other types of groups than before are AVChatRooms, to be metered as such from now on | set of types |
+//!
+//! Version 1 of a data directory has no 14 and 15.
 //!
 //! Invariant: what is put can be read, and reads the same. Absent on purpose: which app, when, and checksums; see the journal.
 
 use super::arena::Slot;
 use super::record::{Group, Logins, User};
-use crate::catalog::GroupTypeId;
+use crate::catalog::{GroupTypeId, GroupTypeSet};
 use crate::id::{ID_BYTES_MAX, Key, Named};
 use crate::time::Day;
 
@@ -77,6 +82,13 @@ pub(super) enum Change<'a> {
         user: Slot<User>,
         group: Slot<Group>,
     },
+    BandwidthReached {
+        day: Day,
+        bits_per_second: u64,
+    },
+    RoomTypesSet {
+        rooms: GroupTypeSet,
+    },
 }
 
 impl<'a> Change<'a> {
@@ -124,6 +136,15 @@ impl<'a> Change<'a> {
             Self::GroupRemoved { group, kind } => put(out, 11, &[&slot(group), &[kind.code()]]),
             Self::Joined { user, group } => put(out, 12, &[&slot(user), &slot(group)]),
             Self::Left { user, group } => put(out, 13, &[&slot(user), &slot(group)]),
+            Self::BandwidthReached {
+                day,
+                bits_per_second,
+            } => {
+                let parts: [&[u8]; 2] =
+                    [&day.number().to_le_bytes(), &bits_per_second.to_le_bytes()];
+                put(out, 14, &parts);
+            }
+            Self::RoomTypesSet { rooms } => put(out, 15, &[&rooms.bits().to_le_bytes()]),
         }
     }
 
@@ -141,7 +162,9 @@ impl<'a> Change<'a> {
             | Self::UserRemoved { .. }
             | Self::LoggedIn { .. }
             | Self::GroupAdded { .. }
-            | Self::GroupRemoved { .. } => None,
+            | Self::GroupRemoved { .. }
+            | Self::BandwidthReached { .. }
+            | Self::RoomTypesSet { .. } => None,
         }
     }
 
@@ -201,6 +224,13 @@ impl<'a> Change<'a> {
             13 => Self::Left {
                 user: rest.slot()?,
                 group: rest.slot()?,
+            },
+            14 => Self::BandwidthReached {
+                day: rest.day()?,
+                bits_per_second: rest.u64()?,
+            },
+            15 => Self::RoomTypesSet {
+                rooms: rest.types()?,
             },
             _ => return None,
         };
@@ -270,6 +300,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn kind(&mut self) -> Option<GroupTypeId> {
         GroupTypeId::new(self.byte()?.into())
+    }
+
+    pub(super) fn types(&mut self) -> Option<GroupTypeSet> {
+        self.u16().map(GroupTypeSet::from_bits)
     }
 
     pub(super) fn key(&mut self) -> Option<Key> {
@@ -352,6 +386,13 @@ mod tests {
             Change::GroupRemoved { group, kind },
             Change::Joined { user, group },
             Change::Left { user, group },
+            Change::BandwidthReached {
+                day,
+                bits_per_second: u64::MAX - 1,
+            },
+            Change::RoomTypesSet {
+                rooms: GroupTypeSet::from_bits(0x8001),
+            },
         ];
         let mut bytes = Vec::new();
         for change in &changes {
@@ -369,6 +410,6 @@ mod tests {
             assert!(whole < changes.len());
         }
         assert_eq!(Change::read(&mut [0].as_slice()), None);
-        assert_eq!(Change::read(&mut [14, 0, 0, 0, 0].as_slice()), None);
+        assert_eq!(Change::read(&mut [16, 0, 0, 0, 0].as_slice()), None);
     }
 }

@@ -8,16 +8,17 @@ use super::budget::NO_ENTRIES;
 use super::change::Change;
 use super::edges::{NOT_LOOKED_FOR, Place};
 use super::index::Index;
+use super::live::Live;
 use super::locate::Found;
 use super::pool::Pool;
 use super::record::{Group, Life, Logins, User};
 use super::sweep::Sweep;
 use super::undo::Undo;
 use crate::admission::AppCounts;
-use crate::catalog::GroupTypeId;
+use crate::catalog::{GroupTypeId, GroupTypeSet};
 use crate::entitlement::Entries;
 use crate::id::{Key, Named};
-use crate::metering::Metering;
+use crate::metering::{GroupCounts, Metering};
 use crate::time::Day;
 
 /// The facts of one app, all behind its one lock.
@@ -30,6 +31,11 @@ pub(crate) struct Facts {
     pub(super) pool: Pool,
     pub(super) counts: AppCounts,
     pub(super) metering: Metering,
+    /// Who logged in on the app's day and on the next one.
+    pub(super) live: Live,
+    /// The types whose groups are metered as AVChatRooms, as the journal knows; and as it will from the next change on.
+    pub(super) room_types: GroupTypeSet,
+    pub(super) room_types_to_come: GroupTypeSet,
     pub(super) tombstones: u64,
     /// What was taken from the gateway's budgets for this app: as much as is held, except while an operation is under way.
     pub(super) charged: Entries,
@@ -54,7 +60,7 @@ impl Facts {
     /// An app with no facts, created on a day.
     pub(crate) fn new(day: Day, reuse: Reuse) -> Self {
         let mut metering = Metering::default();
-        metering.begin_day(day, 0);
+        metering.begin_day(day, GroupCounts::default());
         Self {
             users: Arena::default(),
             user_index: Index::default(),
@@ -63,6 +69,9 @@ impl Facts {
             pool: Pool::default(),
             counts: AppCounts::new(day),
             metering,
+            live: Live::default(),
+            room_types: GroupTypeSet::default(),
+            room_types_to_come: GroupTypeSet::default(),
             tombstones: 0,
             charged: NO_ENTRIES,
             sweep: Sweep::default(),
@@ -76,10 +85,75 @@ impl Facts {
     #[inline]
     pub(crate) fn advance_to(&mut self, day: Day) {
         if day > self.counts.day() {
+            self.set_room_types();
+            self.live.turn(self.counts.day(), day);
             self.counts.advance_to(day);
-            self.metering.begin_day(day, self.counts.groups);
+            self.metering.begin_day(day, self.group_counts());
             self.record(&Change::DayBegan { day });
         }
+    }
+
+    /// Meters the groups of these types as AVChatRooms, from the next change of groups or day on.
+    pub(crate) fn meter_rooms(&mut self, types: GroupTypeSet) {
+        self.room_types_to_come = types;
+    }
+
+    fn set_room_types(&mut self) {
+        if self.room_types != self.room_types_to_come {
+            self.room_types = self.room_types_to_come;
+            self.record(&Change::RoomTypesSet {
+                rooms: self.room_types,
+            });
+            self.meter_groups();
+        }
+    }
+
+    fn group_counts(&self) -> GroupCounts {
+        GroupCounts {
+            groups: self.counts.groups,
+            av_chat_rooms: self.counts.groups_of_all(self.room_types),
+        }
+    }
+
+    /// Meters the groups that there are now.
+    pub(super) fn meter_groups(&mut self) {
+        self.metering
+            .groups_reached(self.counts.day(), self.group_counts());
+    }
+
+    /// On-screen comments took that many bits per second on a day.
+    pub(crate) fn bandwidth_reached(&mut self, day: Day, bits_per_second: u64) {
+        if bits_per_second > self.metering.bandwidth(day) {
+            self.metering.bandwidth_reached(day, bits_per_second);
+            self.record(&Change::BandwidthReached {
+                day,
+                bits_per_second,
+            });
+        }
+    }
+
+    /// Moves on to a later day if there are groups to be carried into it.
+    pub(crate) fn carry_to(&mut self, day: Day) {
+        if self.counts.groups > 0 {
+            self.advance_to(day);
+        }
+    }
+
+    /// The records of what has changed are in the journal, which is at that position now. Whether a day was among it.
+    #[inline]
+    pub(crate) fn stamp(&mut self, position: u64) -> bool {
+        self.metering.stamp(position)
+    }
+
+    /// Whether what has changed and is not stamped yet is counted on a day.
+    #[inline]
+    pub(crate) const fn is_unstamped(&self) -> bool {
+        self.metering.is_unstamped()
+    }
+
+    /// The last stamp of any day.
+    pub(crate) fn changed_at(&self) -> u64 {
+        self.metering.changed_at()
     }
 
     /// Keeps a record of every change from now on, in an empty buffer, until [`Self::take_changes`].
@@ -166,6 +240,9 @@ impl Facts {
         self.tombstones -= 1;
         self.sweep.bury_user(old);
         self.counts.users += 1;
+        if self.undo.is_none() {
+            self.take_in_return(old, slot);
+        }
         self.note(Undo::UserAdded {
             user: slot,
             tombstone: Some(old),
@@ -253,7 +330,14 @@ impl Facts {
         let before = user.logins;
         user.logins = before.with(day);
         self.metering.user_counted(day);
-        self.note(Undo::LoggedIn { user: slot, before });
+        if self.undo.is_none() {
+            self.take_in_login(slot, day);
+        }
+        self.note(Undo::LoggedIn {
+            user: slot,
+            day,
+            before,
+        });
         self.record(&Change::LoggedIn { user: slot, day });
     }
 
@@ -292,6 +376,7 @@ impl Facts {
         kind: GroupTypeId,
         owner: Option<Key>,
     ) -> Slot<Group> {
+        self.set_room_types();
         let key = id.key;
         let slot = self.groups.insert(Group {
             key,
@@ -307,8 +392,7 @@ impl Facts {
         } else {
             self.counts.group_adopted(kind);
         }
-        self.metering
-            .groups_reached(self.counts.day(), self.counts.groups);
+        self.meter_groups();
         self.note(Undo::GroupAdded { group: slot });
         self.record(&Change::GroupAdded {
             group: slot,

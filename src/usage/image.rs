@@ -4,9 +4,12 @@
 //! changes since a part was taken to that part. Counts that follow from the records are left out: members, memberships.
 //! Integers are little-endian; keys, logins and slots stand as in a [`super::change`].
 //!
-//! * Head: day 2, net 8, slots of users 4, slots of groups 4; of each of 16 types of groups: how many 4, net 4; user-days 8;
-//!   month begun 2 (its first day; 0 for none); number of days 2, each with day 2, users 4, peak of groups 4; number of months
-//!   2, each with first day 2, peak of users 4, peak of groups 4.
+//! * Head: day 2, net 8, slots of users 4, slots of groups 4; of each of 16 types of groups: how many 4, net 4; the set of
+//!   those that are AVChatRooms 2; user-days 8; number of days 2, each with day 2, users 4, peak of groups 4, peak of
+//!   AVChatRooms 4, position of its last change 8; number of days with bandwidth 2, each with day 2, bits per second 8; number
+//!   of months 2, each with first day 2, peak of users 4, peak of groups 4, peak of AVChatRooms 4.
+//! * Head in a snapshot of version 1: no set of types, no days with bandwidth, no peaks of AVChatRooms and no positions; after
+//!   user-days the month begun 2 (its first day).
 //! * A slot of a user: 0 for none; 1 for a user: key, logins, number of groups 4, their slots, number of friends 4, theirs;
 //!   2 for the logins of a deleted one: key, logins.
 //! * A slot of a group: 0 for none; 1 for one that was taken in: type, key; 2 for one that was created: type, key, owner's key.
@@ -21,9 +24,9 @@ use super::pool::Pool;
 use super::record::Life;
 use super::told::Bearer;
 use crate::admission::AppCounts;
-use crate::catalog::{GROUP_TYPES_MAX, GroupTypeId};
+use crate::catalog::{GROUP_TYPES_MAX, GroupTypeId, GroupTypeSet};
 use crate::metering::{DayUsage, Metering, MonthUsage};
-use crate::time::{Day, Month};
+use crate::time::Month;
 
 /// Slots that are taken together at least. Changes since then are told apart by this many.
 pub(crate) const UNIT: u32 = 16;
@@ -64,8 +67,8 @@ impl Facts {
             out.extend(groups.to_le_bytes());
             out.extend(net.to_le_bytes());
         }
+        out.extend(self.room_types.bits().to_le_bytes());
         out.extend(metering.user_days().to_le_bytes());
-        out.extend(metering.begun().map_or([0; 2], month));
         let (days, months) = (metering.days(), metering.months());
         out.extend(small(days.len()).to_le_bytes());
         for usage in days {
@@ -73,6 +76,14 @@ impl Facts {
             out.extend(day.number().to_le_bytes());
             out.extend(usage.users.to_le_bytes());
             out.extend(usage.peak_groups.to_le_bytes());
+            out.extend(usage.peak_av_chat_rooms.to_le_bytes());
+            out.extend(usage.changed_at.to_le_bytes());
+        }
+        let bandwidths = metering.bandwidths();
+        out.extend(small(bandwidths.len()).to_le_bytes());
+        for (day, bits_per_second) in bandwidths {
+            out.extend(day.number().to_le_bytes());
+            out.extend(bits_per_second.to_le_bytes());
         }
         out.extend(small(months.len()).to_le_bytes());
         for usage in months {
@@ -80,6 +91,7 @@ impl Facts {
             out.extend(month(*of));
             out.extend(usage.peak_dau.to_le_bytes());
             out.extend(usage.peak_groups.to_le_bytes());
+            out.extend(usage.peak_av_chat_rooms.to_le_bytes());
         }
     }
 
@@ -224,12 +236,15 @@ pub(super) fn read_list<T>(
 pub(super) struct Head {
     pub(super) counts: AppCounts,
     pub(super) metering: Metering,
+    pub(super) rooms: GroupTypeSet,
     /// Slots ever given.
     pub(super) users: u32,
     pub(super) groups: u32,
 }
 
-pub(super) fn read_head(head: &[u8]) -> Option<Head> {
+/// Reads a head of a snapshot of that format, taken at a position.
+pub(super) fn read_head(format: u32, head: &[u8], position: u64) -> Option<Head> {
+    let is_first = format == 1;
     let mut reader = Reader(head);
     let (day, net) = (reader.day()?, reader.array().map(i64::from_le_bytes)?);
     let (users, groups) = (reader.u32()?, reader.u32()?);
@@ -239,33 +254,55 @@ pub(super) fn read_head(head: &[u8]) -> Option<Head> {
         *net = reader.array().map(i32::from_le_bytes)?;
     }
     let counts = AppCounts::restored(day, by_type, net, net_by_type);
+    let rooms = if is_first {
+        GroupTypeSet::default()
+    } else {
+        reader.types()?
+    };
     let user_days = reader.u64()?;
-    let begun = Some(reader.day()?)
-        .filter(|day| day.number() > 0)
-        .map(Day::month);
-    let days = (0..reader.u16()?).map(|_| {
-        let day = reader.day()?;
-        Some(DayUsage {
-            day,
-            month: day.month(),
-            users: reader.u32()?,
-            peak_groups: reader.u32()?,
-        })
-    });
+    if is_first {
+        // The month begun: that of the app's day.
+        reader.day()?;
+    }
+    let days = (0..reader.u16()?).map(|_| read_day(is_first, &mut reader, position));
     let days = days.collect::<Option<_>>()?;
+    let bandwidths = if is_first { 0 } else { reader.u16()? };
+    let bandwidths = (0..bandwidths).map(|_| Some((reader.day()?, reader.u64()?)));
+    let bandwidths = bandwidths.collect::<Option<_>>()?;
     let months = (0..reader.u16()?).map(|_| {
         Some(MonthUsage {
             month: reader.day()?.month(),
             peak_dau: reader.u32()?,
             peak_groups: reader.u32()?,
+            peak_av_chat_rooms: if is_first { 0 } else { reader.u32()? },
         })
     });
     let months = months.collect::<Option<_>>()?;
-    let metering = Metering::restored(days, months, begun, user_days);
+    let metering = Metering::restored(days, months, bandwidths, day, user_days);
     reader.0.is_empty().then_some(Head {
         counts,
         metering,
+        rooms,
         users,
         groups,
     })
+}
+
+/// A day in a head. Version 1 did not say when it last changed: at the latest when the head was taken.
+fn read_day(is_first: bool, reader: &mut Reader<'_>, position: u64) -> Option<DayUsage> {
+    let day = reader.day()?;
+    let mut usage = DayUsage {
+        day,
+        month: day.month(),
+        users: reader.u32()?,
+        peak_groups: reader.u32()?,
+        peak_av_chat_rooms: 0,
+        changed_at: 0,
+    };
+    if !is_first {
+        (usage.peak_av_chat_rooms, usage.changed_at) = (reader.u32()?, reader.u64()?);
+    } else if usage.users > 0 || usage.peak_groups > 0 {
+        usage.changed_at = position;
+    }
+    Some(usage)
 }

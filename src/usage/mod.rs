@@ -19,6 +19,7 @@ mod facts;
 mod image;
 mod index;
 mod lists;
+mod live;
 mod locate;
 mod pool;
 mod record;
@@ -27,6 +28,7 @@ mod restore;
 mod sweep;
 mod told;
 mod undo;
+mod walk;
 
 pub use apps::Control;
 pub(crate) use apps::{App, Apps};

@@ -5,6 +5,7 @@ use crate::catalog::{GroupType, GroupTypeId, LimitName};
 use crate::entitlement::Entitlements;
 use crate::id::Key;
 use crate::metering::{DayUsage, MonthUsage};
+use crate::time::Day;
 
 /// What an app has, at an instant.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +30,8 @@ pub struct AppUsage {
     pub user_days: u64,
     /// The last days with an operation, in order.
     pub days: Vec<DayUsage>,
+    /// Most bits per second of on-screen comments, of those days that had some, in order.
+    pub bandwidths: Vec<(Day, u64)>,
     /// Peaks of every month, in order.
     pub months: Vec<MonthUsage>,
 }
@@ -78,6 +81,11 @@ impl Facts {
         self.metering.days()
     }
 
+    /// Most bits per second of on-screen comments on a day.
+    pub(crate) fn bandwidth(&self, day: Day) -> u64 {
+        self.metering.bandwidth(day)
+    }
+
     /// What the app has.
     pub(crate) fn app_usage(&self, entitlements: &Entitlements) -> AppUsage {
         let (counts, metering) = (&self.counts, &self.metering);
@@ -95,6 +103,7 @@ impl Facts {
             counted: self.counted(entitlements),
             user_days: metering.user_days(),
             days: metering.days().copied().collect(),
+            bandwidths: metering.bandwidths().to_vec(),
             months: metering.months().to_vec(),
         }
     }

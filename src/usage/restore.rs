@@ -69,11 +69,13 @@ impl Restoring {
         }
     }
 
-    /// An app of which a snapshot has this head, taken at a position.
-    pub(crate) fn begin(head: &[u8], position: u64) -> Result<Self, Malformed> {
-        let head = read_head(head).ok_or(Malformed("it is no head of an app"))?;
+    /// An app of which a snapshot of a format has this head, taken at a position.
+    pub(crate) fn begin(format: u32, head: &[u8], position: u64) -> Result<Self, Malformed> {
+        let head = read_head(format, head, position).ok_or(Malformed("it is no head of an app"))?;
         let mut facts = Facts::new(head.counts.day(), Reuse::AfterSnapshot);
         (facts.counts, facts.metering) = (head.counts, head.metering);
+        facts.meter_rooms(head.rooms);
+        facts.room_types = head.rooms;
         let given = |expected| Images {
             expected,
             ..Images::default()
@@ -168,6 +170,7 @@ impl Restoring {
             self.count(&change);
             self.change(position, &change)?;
         }
+        self.facts.metering.stamp(position);
         Ok(())
     }
 
@@ -182,11 +185,18 @@ impl Restoring {
                     Some(_) => facts.counts.group_created(kind),
                     None => facts.counts.group_adopted(kind),
                 }
-                facts
-                    .metering
-                    .groups_reached(facts.counts.day(), facts.counts.groups);
+                facts.meter_groups();
             }
             Change::GroupRemoved { kind, .. } => facts.counts.group_deleted(kind),
+            Change::BandwidthReached {
+                day,
+                bits_per_second,
+            } => facts.metering.bandwidth_reached(day, bits_per_second),
+            Change::RoomTypesSet { rooms } => {
+                facts.meter_rooms(rooms);
+                facts.room_types = rooms;
+                facts.meter_groups();
+            }
             Change::UserAdded { .. }
             | Change::UserReturned { .. }
             | Change::UserRemoved { .. }
@@ -283,8 +293,10 @@ impl Restoring {
             Change::Left { user, group } if user_is_older(user) => {
                 known(users, user)?.groups.remove(pool, group);
             }
-            // The day is counted, or the image is younger and has it.
+            // The app's part is counted, or the image is younger and has it.
             Change::DayBegan { .. }
+            | Change::BandwidthReached { .. }
+            | Change::RoomTypesSet { .. }
             | Change::UserAdded { .. }
             | Change::UserRemoved { .. }
             | Change::LoggedIn { .. }

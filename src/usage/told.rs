@@ -69,7 +69,9 @@ fn birth<'a>(change: &Change<'a>) -> Option<Birth<'a>> {
         | Change::EntryRemoved { .. }
         | Change::GroupRemoved { .. }
         | Change::Joined { .. }
-        | Change::Left { .. } => None,
+        | Change::Left { .. }
+        | Change::BandwidthReached { .. }
+        | Change::RoomTypesSet { .. } => None,
     }
 }
 
@@ -87,5 +89,7 @@ fn name(change: &Change<'_>) -> &'static str {
         Change::GroupRemoved { .. } => "group deleted",
         Change::Joined { .. } => "member joined",
         Change::Left { .. } => "member left",
+        Change::BandwidthReached { .. } => "bandwidth of a day reached",
+        Change::RoomTypesSet { .. } => "types of AVChatRooms set",
     }
 }

@@ -8,7 +8,9 @@ use super::edges::NOT_LOOKED_FOR;
 use super::facts::{Direction, Facts};
 use super::record::{Group, Life, Logins, User};
 use crate::admission::AppCounts;
+use crate::catalog::GroupTypeSet;
 use crate::metering::Metering;
+use crate::time::Day;
 
 /// An elementary change, with what is needed to take it back.
 pub(super) enum Undo {
@@ -21,6 +23,7 @@ pub(super) enum Undo {
     },
     LoggedIn {
         user: Slot<User>,
+        day: Day,
         before: Logins,
     },
     EntryAdded {
@@ -51,6 +54,7 @@ pub(super) enum Undo {
 pub(super) struct Before {
     counts: AppCounts,
     metering: Metering,
+    room_types: GroupTypeSet,
     tombstones: u64,
     /// Bytes of records.
     changes: usize,
@@ -63,6 +67,7 @@ impl Facts {
         Before {
             counts: self.counts.clone(),
             metering: self.metering.clone(),
+            room_types: self.room_types,
             tombstones: self.tombstones,
             changes: self.changes.as_ref().map_or(0, Vec::len),
         }
@@ -71,8 +76,14 @@ impl Facts {
     /// Keeps what the batch changed.
     pub(super) fn keep_batch(&mut self) {
         for change in self.undo.take().unwrap_or_default() {
-            if let Undo::UserRemoved { user } = change {
-                self.clear_lists(user);
+            match change {
+                Undo::UserRemoved { user } => self.clear_lists(user),
+                Undo::LoggedIn { user, day, .. } => self.take_in_login(user, day),
+                Undo::UserAdded {
+                    user,
+                    tombstone: Some(old),
+                } => self.take_in_return(old, user),
+                _ => {}
             }
         }
     }
@@ -85,6 +96,7 @@ impl Facts {
         let Before {
             counts,
             metering,
+            room_types,
             tombstones,
             changes,
         } = before;
@@ -92,13 +104,14 @@ impl Facts {
             records.truncate(changes);
         }
         (self.counts, self.metering, self.tombstones) = (counts, metering, tombstones);
+        self.room_types = room_types;
     }
 
     fn revert(&mut self, change: &Undo) {
         match *change {
             Undo::UserAdded { user, tombstone } => self.revert_user_added(user, tombstone),
             Undo::UserRemoved { user } => self.revert_user_removed(user),
-            Undo::LoggedIn { user, before } => self.users.get_mut(user).logins = before,
+            Undo::LoggedIn { user, before, .. } => self.users.get_mut(user).logins = before,
             Undo::EntryAdded { user, friend } => {
                 self.remove_friend_entry(user, friend);
             }

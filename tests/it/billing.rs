@@ -12,7 +12,7 @@ mod naive;
 mod preview;
 mod properties;
 mod reading;
-mod script;
+pub mod script;
 mod seed;
 mod switches;
 mod worked;

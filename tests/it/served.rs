@@ -114,7 +114,7 @@ fn run_at(address: &str, arguments: &[&str]) -> (i32, String, String) {
 }
 
 /// The Python that tests/run has set up with what the examples need.
-fn python() -> Command {
+pub fn python() -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join("target/python/bin/python");
     assert!(
@@ -129,13 +129,13 @@ fn python() -> Command {
     command
 }
 
-fn output(command: &mut Command) -> (i32, String, String) {
+pub fn output(command: &mut Command) -> (i32, String, String) {
     let output = command.output().expect("it runs");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let status = output.status.code().expect("it ends by itself");
     (status, text(output.stdout), text(output.stderr))
 }
 
-fn path(path: &Path) -> &str {
+pub fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }

@@ -52,7 +52,10 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let place = &arguments.place;
     let taken = match place.lock("journal snapshot") {
-        Ok(lock) => here(&place.opened(lock)?)?,
+        Ok(lock) => {
+            lock.renew()?;
+            here(&place.opened(lock)?)?
+        }
         Err(error) => match error.serving() {
             Some(address) => there(address)?,
             None => return Err(error.into()),

@@ -106,8 +106,15 @@ pub(super) fn used(number: u32, of_month: Month) -> Vec<BilledDay> {
         BilledDay {
             app: app(number),
             day,
-            users,
-            estimate: (day >= first.plus(15)).then_some((users + 3, users + 9)),
+            users: if day < first.plus(15) {
+                Counted::Exact(users)
+            } else {
+                Counted::Estimated {
+                    lower: users,
+                    estimate: users + 3,
+                    upper: users + 9,
+                }
+            },
             groups: users * 3,
             av_chat_rooms: 2,
             bandwidth_bps: 1_500_000,

@@ -26,8 +26,7 @@ impl Books {
     /// When the open month closes, and which it is; nothing before the first app and beyond the end of time.
     pub fn next_push(&self) -> Option<(Timestamp, Month)> {
         let (month, zone) = (self.open?, self.tariff.zone);
-        let after_first = self.tariff.push_day.days_after_first();
-        let at = zone.start(month.next().first_day().plus(after_first));
+        let at = self.push_instant(month);
         // A push day that was set earlier than before may have passed already: then at the next midnight.
         let at = if at < self.now {
             zone.start(zone.day(self.now).next())
@@ -35,6 +34,13 @@ impl Books {
             at
         };
         (at < Timestamp::MAX).then_some((at, month))
+    }
+
+    /// When a month closes by the calendar.
+    pub fn push_instant(&self, month: Month) -> Timestamp {
+        let after_first = self.tariff.push_day.days_after_first();
+        let day = month.next().first_day().plus(after_first);
+        self.tariff.zone.start(day)
     }
 
     /// The next instant after which something may be due: a closing, or a change of an app's state.
@@ -111,7 +117,9 @@ impl Books {
             let rounds_to_something = |line: &Line| !line.amount.is_zero();
             lines.extend(rated.lines.into_iter().filter(rounds_to_something));
             free.extend(rated.free);
-            for (late, billed) in &app.billed {
+            // Late usage is for the bill that comes next.
+            let late = app.billed.iter().filter(|_| self.open == Some(month));
+            for (late, billed) in late {
                 let [billed, now] = [billed, &app.usage]
                     .map(|usage| self.rate(*id, subscription, usage, *late).lines);
                 lines.extend(adjustments(*late, &billed, &now));
@@ -133,13 +141,8 @@ impl Books {
     /// The day on which a month's bills are pushed.
     fn push_date(&self, month: Month) -> Day {
         let next = self.next_push().filter(|(_, open)| *open == month);
-        match next {
-            Some((at, _)) => self.tariff.zone.day(at),
-            None => {
-                let after_first = self.tariff.push_day.days_after_first();
-                month.next().first_day().plus(after_first)
-            }
-        }
+        let at = next.map_or_else(|| self.push_instant(month), |(at, _)| at);
+        self.tariff.zone.day(at)
     }
 
     fn rate(

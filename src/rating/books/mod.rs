@@ -125,18 +125,15 @@ impl Books {
     /// Puts another catalog in force: what has happened is found again in it by the names of the editions. Those that it lacks
     /// come back with the apps that were ever on them, whose months may still be adjusted; then nothing changes.
     pub fn set_catalog(&mut self, catalog: Arc<Catalog>) -> Result<(), Vec<(SdkAppId, Box<str>)>> {
-        let before = Arc::clone(&self.tariff.catalog);
-        let found = |edition| catalog.edition_id(&before.edition(edition).name);
-        let mut missing = BTreeSet::new();
-        for (id, app) in &self.apps {
-            let lost = app.subscription.editions();
-            let lost = lost.filter(|edition| found(*edition).is_none());
-            missing.extend(lost.map(|edition| (*id, before.edition(edition).name.clone())));
-        }
+        let missing = self.missing_from(&catalog);
         if !missing.is_empty() {
-            return Err(missing.into_iter().collect());
+            return Err(missing);
         }
-        let renamed = |edition| found(edition).unwrap_or_else(|| catalog.first_edition());
+        let before = Arc::clone(&self.tariff.catalog);
+        let renamed = |edition| {
+            let found = catalog.edition_id(&before.edition(edition).name);
+            found.unwrap_or_else(|| catalog.first_edition())
+        };
         for app in self.apps.values_mut() {
             app.subscription.renamed(renamed);
         }
@@ -148,6 +145,19 @@ impl Books {
         self.touched.extend(self.apps.keys());
         self.tariff.catalog = catalog;
         Ok(())
+    }
+
+    /// The editions that a catalog lacks, with the apps that were ever on them.
+    pub fn missing_from(&self, catalog: &Catalog) -> Vec<(SdkAppId, Box<str>)> {
+        let before = &self.tariff.catalog;
+        let mut missing = BTreeSet::new();
+        for (id, app) in &self.apps {
+            let names = app.subscription.editions();
+            let names = names.map(|edition| &before.edition(edition).name);
+            let lost = names.filter(|name| catalog.edition_id(name).is_none());
+            missing.extend(lost.map(|name| (*id, name.clone())));
+        }
+        missing.into_iter().collect()
     }
 
     /// A copy with one account alone, to try something in.

@@ -28,6 +28,7 @@ impl Restoring {
         facts.count_edges()?;
         facts.index_users();
         facts.index_groups()?;
+        facts.restore_live();
         facts.charged = facts.held();
         totals.restore(&facts.charged);
         Ok(facts)

@@ -3,12 +3,15 @@
 use super::finish::slots;
 use super::*;
 use crate::admission::AppCounts;
-use crate::catalog::GroupTypeId;
+use crate::catalog::{GroupTypeId, GroupTypeSet};
 use crate::id::Named;
 use crate::metering::Metering;
+use crate::sketch::Sketch;
 use crate::usage::Totals;
 use crate::usage::image::Image;
+use crate::usage::live::number;
 use crate::usage::locate::Found;
+use crate::usage::walk::Walk;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A user's logins, groups, friends, and on how many lists they are.
@@ -22,6 +25,9 @@ struct Dump {
     groups: BTreeMap<Key, (u8, Option<Key>, u32)>,
     counts: AppCounts,
     metering: Metering,
+    rooms: GroupTypeSet,
+    /// Of the app's day and of the next one.
+    live: [Vec<u8>; 2],
 }
 
 fn dump(facts: &Facts) -> Dump {
@@ -59,6 +65,11 @@ fn dump(facts: &Facts) -> Dump {
         groups: groups.collect(),
         counts: facts.counts.clone(),
         metering: facts.metering.clone(),
+        rooms: facts.room_types,
+        live: [facts.counts.day(), facts.counts.day().next()].map(|day| {
+            let sketch = facts.live_sketch(day);
+            sketch.expect("it is kept").to_bytes()
+        }),
     }
 }
 
@@ -72,8 +83,15 @@ struct Snapshot {
     next_group: Option<u32>,
 }
 
+/// Who logged in on which day, whatever became of them.
+type Logged = BTreeMap<Day, BTreeSet<Key>>;
+
 struct Story {
     facts: Facts,
+    logged: Logged,
+    /// A walk under way, and who had logged in when it began.
+    walk: Option<(Walk, Logged)>,
+    walked: usize,
     totals: Totals,
     journal: Vec<(u64, Vec<u8>)>,
     whole: Option<Snapshot>,
@@ -87,6 +105,9 @@ impl Story {
         let first_day = Day::from_number(20_000);
         Self {
             facts: Facts::new(first_day, Reuse::AfterSnapshot),
+            logged: Logged::new(),
+            walk: None,
+            walked: 0,
             totals: Totals::default(),
             journal: Vec::new(),
             whole: None,
@@ -131,7 +152,12 @@ impl Story {
         let user = self.user();
         let group_key = self.key(60);
         let group = self.facts.group(group_key);
-        match self.below(20) {
+        match self.below(21) {
+            20 => {
+                let day = Day::from_number(self.facts.counts.day().number() - 1);
+                let bits = self.below(1_000_000);
+                self.facts.bandwidth_reached(day, bits);
+            }
             0..=5 => {
                 let owner = Some(group_key).filter(|_| !group_key.low.is_multiple_of(3));
                 let id = Named {
@@ -172,10 +198,12 @@ impl Story {
             }
             15 => self.facts.remove_user(user),
             _ => {
-                let late = u16::try_from(self.below(3)).expect("small");
-                let day = Day::from_number(self.facts.counts.day().number() - late);
+                let late = u16::try_from(self.below(4)).expect("small");
+                let day = Day::from_number(self.facts.counts.day().number() + 1 - late);
                 if !self.facts.users.get(user).logins.on(day) {
                     self.facts.count_login(user, day);
+                    let key = self.facts.users.get(user).key;
+                    assert!(self.logged.entry(day).or_default().insert(key));
                 }
             }
         }
@@ -185,28 +213,66 @@ impl Story {
     fn hold(&mut self) {
         self.facts.keep_changes(Vec::new());
         if self.below(150) == 0 {
-            let ahead = u16::try_from(1 + self.below(12)).expect("small");
+            let ahead = u16::try_from(1 + self.below(3) * self.below(6)).expect("small");
             let day = self.facts.counts.day().plus(ahead);
             self.facts.advance_to(day);
         }
         for _ in 0..self.below(30) {
             self.facts.sweep_step();
         }
-        let before = (self.below(3) == 0).then(|| self.facts.open_batch());
+        if self.below(60) == 0 {
+            let types = u16::try_from(self.below(32)).expect("small");
+            self.facts.meter_rooms(GroupTypeSet::from_bits(types));
+        }
+        let before = (self.below(3) == 0).then(|| (self.facts.open_batch(), self.logged.clone()));
         for _ in 0..=self.below(4) {
             self.change();
         }
-        if let Some(before) = before {
+        if let Some((before, logged)) = before {
             if self.below(2) == 0 {
                 self.facts.keep_batch();
             } else {
                 self.facts.undo_batch(before);
+                self.logged = logged;
             }
         }
         let changes = self.facts.take_changes().expect("kept");
         if !changes.is_empty() {
             let position = self.position() + changes.len() as u64;
+            self.facts.stamp(position);
             self.journal.push((position, changes));
+        }
+        assert!(!self.facts.is_unstamped());
+    }
+
+    /// A step of a walk: begins one, goes on, or ends it. Between its steps the app goes on.
+    fn walk(&mut self) {
+        let Some((walk, before)) = self.walk.take() else {
+            let today = self.facts.counts.day().number();
+            let ago = [33, 32, 31, 5, 2, 1, 0];
+            let days = ago.map(|ago| Day::from_number(today - ago).next()).into();
+            let (kept, walk) = self.facts.begin_walk(days);
+            for (day, sketch) in kept {
+                let same = sketch_of(self.logged.get(&day)).to_bytes();
+                assert_eq!(sketch.to_bytes(), same, "{day}, which is kept");
+            }
+            self.walk = walk.map(|walk| (walk, self.logged.clone()));
+            return;
+        };
+        match self.facts.walk_on(walk) {
+            Err(walk) => self.walk = Some((walk, before)),
+            Ok(sketches) => {
+                for (day, sketch) in &sketches {
+                    let has =
+                        |others| Sketch::union([sketch, others]).to_bytes() == sketch.to_bytes();
+                    assert!(has(&sketch_of(before.get(day))), "{day} lacks somebody");
+                    let all = sketch_of(self.logged.get(day));
+                    let within = Sketch::union([sketch, &all]).to_bytes();
+                    assert_eq!(within, all.to_bytes(), "{day} has somebody else");
+                }
+                self.walked += sketches.len();
+                assert!(self.facts.live.walks.is_none());
+            }
         }
     }
 
@@ -244,7 +310,7 @@ impl Story {
             None => Restoring::empty(self.first_day),
             Some(snapshot) => {
                 let (position, head) = &snapshot.head;
-                let mut restoring = Restoring::begin(head, *position).expect("a head");
+                let mut restoring = Restoring::begin(2, head, *position).expect("a head");
                 for (position, from, part) in &snapshot.groups {
                     restoring.groups(*from, part, *position).expect("an image");
                 }
@@ -261,9 +327,17 @@ impl Story {
     }
 }
 
+fn sketch_of(users: Option<&BTreeSet<Key>>) -> Sketch {
+    let mut sketch = Sketch::new();
+    for key in users.into_iter().flatten() {
+        sketch.add(number(*key));
+    }
+    sketch
+}
+
 #[test]
 fn restored_facts_are_the_facts() {
-    let mut passes = 0;
+    let (mut passes, mut walked) = (0, 0);
     for seed in 0..60 {
         let mut life = Story::new(seed);
         for _ in 0..400 {
@@ -273,17 +347,25 @@ fn restored_facts_are_the_facts() {
             if life.below(3) > 0 {
                 life.snapshot();
             }
+            if life.below(4) == 0 {
+                life.walk();
+            }
             if life.below(25) == 0 {
                 let restored = life.restored();
                 assert_eq!(dump(&restored), dump(&life.facts), "seed {seed}");
                 // On with the restored ones, as after a crash; what snapshot was under way is lost.
                 life.facts = restored;
-                life.under_way = None;
+                (life.under_way, life.walk) = (None, None);
             }
         }
         passes += usize::from(life.whole.is_some());
+        walked += life.walked;
     }
     assert_eq!(passes, 60, "snapshots are part of the test");
+    assert!(
+        walked > 500,
+        "walks are part of the test: {walked} sketches"
+    );
 }
 
 #[test]
@@ -311,7 +393,7 @@ fn any_bytes_are_refused_or_restored_without_a_panic() {
         };
         let length = damaged.len();
         damaged[at % length] ^= bit;
-        let restored = Restoring::begin(&head, 0).and_then(|mut restoring| {
+        let restored = Restoring::begin(2, &head, 0).and_then(|mut restoring| {
             restoring.groups(0, &groups, 1)?;
             restoring.users(0, &users, 1)?;
             for (position, records) in &journal {

@@ -72,7 +72,7 @@ fn free_months_come_with_every_activation_or_the_first() {
     let mut first = (*catalog()).clone();
     first.free_activation_month = FreeActivationMonth::First;
     let script = format!("{CYCLING}bill 2026-07: plan 149.99 = 149.99");
-    check_with("B5: the first alone", &script, Arc::new(first));
+    check_with("B5: the first alone", &script, &Arc::new(first));
 }
 
 #[test]

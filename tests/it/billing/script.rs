@@ -12,6 +12,7 @@ use quotagate::rating::Bill;
 use quotagate::simulate::{Played, ScenarioError, play};
 use quotagate::trace::Reader;
 
+use crate::plane::lived;
 use crate::support::catalog;
 
 /// Plays NDJSON.
@@ -29,12 +30,14 @@ pub fn report(text: &str) -> String {
 /// Plays each row and checks what it expects.
 pub fn check(rows: &[(&str, &str)]) {
     for (name, script) in rows {
-        check_with(name, script, catalog());
+        check_with(name, script, &catalog());
     }
 }
 
-pub fn check_with(name: &str, script: &str, catalog: Arc<Catalog>) {
-    let played = play_text(&ndjson(script), catalog).unwrap_or_else(|e| panic!("{name}: {e}"));
+pub fn check_with(name: &str, script: &str, catalog: &Arc<Catalog>) {
+    let text = ndjson(script);
+    let played = play_text(&text, Arc::clone(catalog));
+    let played = played.unwrap_or_else(|e| panic!("{name}: {e}"));
     let said = |line: &&str| is_command(line) && line.contains("=>");
     let commands = script
         .lines()
@@ -76,6 +79,8 @@ pub fn check_with(name: &str, script: &str, catalog: Arc<Catalog>) {
             .map(|it| format!("{} {} {}", zone.show(it.at), it.app, it.state.name()));
         assert_eq!(found.collect::<Vec<_>>(), expected, "{name}: states");
     }
+    // And as people and operators live it.
+    lived::check(name, &text, catalog);
 }
 
 /// A bill on one line. The account is named unless it is acme.

@@ -194,7 +194,7 @@ fn an_edition_that_the_catalog_lacks_is_named_with_its_app() {
     fs::write(config.join("limits.toml"), "").expect("written");
     fs::write(config.join("gateway.toml"), "").expect("written");
     let said = refused(&dir, &["--config", "config/gateway.toml"]);
-    insta::assert_snapshot!(said, @r#"quotagate: app 7 was on edition "pro", and catalog.toml has only trial, gold, flagship: put that edition back: what has happened is billed by it"#);
+    insta::assert_snapshot!(said, @r#"quotagate: app 1400000001 was on edition "pro", and catalog.toml has only trial, gold, flagship: put that edition back: what has happened is billed by it"#);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_newer_ledger_or_format_is_refused_and_left_as_it_is() {
     let said = refused(&dir, &[]);
     assert_eq!(
         said,
-        "quotagate: data/ledger.sqlite has schema 99, and this quotagate knows none after 1: start the newer one that wrote it; \
+        "quotagate: data/ledger.sqlite has schema 99, and this quotagate knows none after 2: start the newer one that wrote it; \
          nothing was changed\n"
     );
     assert_eq!(without_lock(), before);

@@ -5,7 +5,7 @@ use super::rust::{Named, paths};
 
 /// The layers without I/O, a runtime or formats: what they do follows from their arguments.
 pub const PURE: &str =
-    "operation id time money catalog subscription entitlement admission metering rating";
+    "operation id time money catalog subscription entitlement admission sketch metering rating";
 
 /// What a pure layer may not name.
 const IMPURE: &str = "std::fs std::net std::io std::process std::env std::thread std::sync::atomic tokio parking_lot \
@@ -14,8 +14,8 @@ const IMPURE: &str = "std::fs std::net std::io std::process std::env std::thread
 const CLOCKS: &str =
     "std::time::Instant std::time::SystemTime chrono rustix::time tokio::time::Instant";
 
-/// Crates of the edges and of storage, and the modules that may name them.
-const EDGES: [(&str, &str); 4] = [
+/// Crates of the edges, of storage and of sketches, and the modules that may name them.
+const EDGES: [(&str, &str); 5] = [
     (
         "serde serde_json toml clap comfy_table indicatif",
         "config trace presentation simulate cli",
@@ -25,6 +25,7 @@ const EDGES: [(&str, &str); 4] = [
         "proto client grpc server load cli",
     ),
     ("sqlx", "ledger"),
+    ("datasketches", "sketch"),
     ("anyhow", "cli main"),
 ];
 

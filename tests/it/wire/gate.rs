@@ -109,6 +109,7 @@ impl Gate {
             let wanted = Wanted {
                 file: "the test",
                 apps: &[(app(1), Some(setup.edition.into()))],
+                push_day: quotagate::rating::PushDay::default(),
             };
             ControlPlane::start(Arc::clone(&gateway), ledger, &wanted, setup.clock.now()).await
         });

@@ -276,8 +276,8 @@ fn every_call_is_in_the_audit_trail_with_before_and_after() {
 
     let told: Vec<_> = trail(&gate, 0).iter().rev().map(shown).collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    1 CreateApp 1:  -> {"edition":"trial"} OK
-    2 CreateApp 2:  -> {"edition":"trial"} OK
+    1 CreateApp 1:  -> {"edition":"trial","account":"1"} OK
+    2 CreateApp 2:  -> {"edition":"trial","account":"2"} OK
     3 SetEdition 2: {"edition":"trial"} -> {"edition":"pro"} OK
     4 SetOverride 2:  -> {"limit":"max_users","value":5,"reason":"a test"} OK
     5 SetOverride 2: {"limit":"max_users","value":5,"reason":"a test"} -> {"limit":"max_users","value":6,"reason":"a test"} OK

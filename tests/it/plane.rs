@@ -1,0 +1,5 @@
+//! The plane over the books: a gateway, its ledger and the calls of operators, with the time passed in.
+
+pub mod lived;
+#[allow(dead_code, reason = "each test uses what it needs")]
+mod rig;
