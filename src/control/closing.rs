@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{ControlError, ControlPlane, State, words};
+use crate::gateway::MeteredDay;
 use crate::id::SdkAppId;
 use crate::ledger::{BilledDay, Caller, Entry};
 use crate::metering::Counted;
@@ -123,7 +124,8 @@ impl ControlPlane {
             let usage = match &close {
                 Some(close) => self.ledger.frozen(close).await?,
                 None => {
-                    let usage = self.usage_of(state, month, now);
+                    // Not by the present day: an app that was away for long would lose its oldest days to those that passed.
+                    let usage = self.usage_of(state, month, at);
                     self.ledger.freeze(month, at, now, &usage).await?;
                     usage
                 }
@@ -164,14 +166,14 @@ impl ControlPlane {
     }
 
     /// What a close has to see: the month's days, and those of the months before that have been raised since they were billed.
-    fn usage_of(&self, state: &State, month: Month, now: Timestamp) -> Vec<BilledDay> {
+    fn usage_of(&self, state: &State, month: Month, at: Timestamp) -> Vec<BilledDay> {
         let months = std::iter::successors(Some(month), |month| Some(month.previous()));
         let mut months: Vec<_> = months.take(LATE_MONTHS + 1).collect();
         months.reverse();
         let mut usage = Vec::new();
         for app in state.books.apps() {
             for of in &months {
-                let days = self.days_of(app, *of, now);
+                let days = self.days_of(app, *of, at);
                 usage.extend(days.into_iter().filter(|day| {
                     *of == month || state.books.is_news(day.app, day.day, &report_of(day))
                 }));
@@ -182,17 +184,21 @@ impl ControlPlane {
 
     /// What an app used in a month, by the gateway.
     pub(super) fn days_of(&self, app: SdkAppId, month: Month, now: Timestamp) -> Vec<BilledDay> {
-        let usage = self.gateway.app_usage(app, now);
-        let days = usage.into_iter().flat_map(|usage| usage.days);
-        days.filter(|day| day.month == month)
-            .map(|day| BilledDay {
-                app,
-                day: day.day,
-                users: Counted::Exact(day.users.into()),
-                groups: day.peak_groups.into(),
-                av_chat_rooms: 0,
-                bandwidth_bps: 0,
-            })
+        let days = self.gateway.month_usage(app, month, now).into_iter();
+        days.flatten()
+            .map(
+                |MeteredDay {
+                     usage,
+                     bandwidth_bps,
+                 }| BilledDay {
+                    app,
+                    day: usage.day,
+                    users: Counted::Exact(usage.users.into()),
+                    groups: usage.peak_groups.into(),
+                    av_chat_rooms: usage.peak_av_chat_rooms.into(),
+                    bandwidth_bps,
+                },
+            )
             .collect()
     }
 }

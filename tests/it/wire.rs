@@ -15,5 +15,6 @@ mod raw;
 mod reload;
 mod slow;
 mod tools;
+mod usage;
 mod watch;
 mod wrong;

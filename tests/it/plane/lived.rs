@@ -10,8 +10,9 @@ use super::rig::{Rig, Setup};
 use crate::support::at;
 use quotagate::catalog::Catalog;
 use quotagate::control::{ControlError, WantedChange};
-use quotagate::gateway::AppError;
+use quotagate::gateway::{AppError, Reported};
 use quotagate::id::SdkAppId;
+use quotagate::money::Quantity;
 use quotagate::simulate::Played;
 use quotagate::subscription::{AppState, Settings};
 use quotagate::time::{DAY_MS, Day, Timestamp, Zone};
@@ -32,8 +33,8 @@ fn app_of(line: &Value) -> u32 {
 /// More users or groups in a day are lived in rows of RULES' worked bills alone: they take their time.
 const FEW: u64 = 2_000;
 
-/// Whether people could do all that: usage of a day is made on it, or by logins that are at most 31 days late, of an app that is in
-/// service; bandwidth is not theirs; and money comes to accounts that are there.
+/// Whether people could do all that: usage of a day is made on it, or by logins and reports that are at most 31 days late, of an
+/// app that is in service; and money comes to accounts that are there.
 fn is_livable(
     name: &str,
     lines: &[Value],
@@ -53,10 +54,9 @@ fn is_livable(
             let day = Day::parse(field(line, "day").expect("a day")).expect("a day");
             let is_today = zone.day(now) == day;
             let age = now.as_unix_ms() - zone.start(day).as_unix_ms();
-            let reaches = (0..30 * DAY_MS).contains(&age);
+            let reaches = (0..31 * DAY_MS).contains(&age);
             let most = number(line, "dau").max(number(line, "groups")).unwrap_or(0);
-            field(line, "bandwidth_mbps").is_none()
-                && reaches
+            reaches
                 && (is_today || number(line, "groups").is_none())
                 && state(app_of(line), now) == AppState::Active
                 && (is_worked || most <= FEW)
@@ -210,6 +210,13 @@ fn act(rig: &Rig, line: &Value, place: u64) -> Result<(), ControlError> {
             }
             rig.log_in(id, day, number(line, "dau").unwrap_or(0));
             rig.group(id, number(line, "groups").unwrap_or(0));
+            if let Some(mbps) = field(line, "bandwidth_mbps") {
+                let bps = Quantity::parse(mbps).expect("Mbps").micros();
+                let bps = bps.and_then(|bps| u64::try_from(bps).ok());
+                let bps = bps.expect("bits per second");
+                let reported = rig.gateway.report_bandwidth(app, day, bps, now);
+                assert_eq!(reported, Reported::Taken);
+            }
             Ok(())
         }
         "configure" | "end" => Ok(()),
@@ -238,7 +245,7 @@ fn a_scenario_that_nobody_can_live_is_not_lived() {
         r#"{"at":"2026-03-02T09:00:00+08:00","op":"usage","app":1,"day":"2026-02-02","dau":1}"#;
     assert!(is_livable(usage, AppState::Active));
     assert!(!is_livable(usage, AppState::Suspended));
-    for (from, to) in [("02-02", "01-20"), ("dau", "groups"), (":1}", ":2001}")] {
+    for (from, to) in [("02-02", "01-30"), ("dau", "groups"), (":1}", ":2001}")] {
         assert!(
             !is_livable(&usage.replace(from, to), AppState::Active),
             "{to}"

@@ -65,6 +65,7 @@ fn reflection_shows_every_service_and_file() {
             "quotagate/v1/admission.proto",
         ),
         ("quotagate.v1.ControlService", "quotagate/v1/control.proto"),
+        ("quotagate.v1.UsageService", "quotagate/v1/usage.proto"),
         ("grpc.health.v1.Health", ""),
     ] {
         assert!(names.contains(&service), "{names:?}");
