@@ -16,8 +16,11 @@ pub use record::{Contradiction, UsageRecord};
 
 use crate::time::{Day, Month};
 
-/// Days whose counts are kept one by one: those that a late login may still reach, and a margin for clocks.
-pub(crate) const DAYS_KEPT: u16 = 40;
+/// Days that logins and reports reach back, this day among them, and that have sketches: 31, and a margin for clocks.
+pub(crate) const DAYS_REACHED: u16 = 40;
+/// Days whose counts are kept one by one: what comes 31 days late is adjusted by the next bill, up to 33 days later (RULES
+/// B49), and a bill may be made some days late itself.
+pub(crate) const DAYS_KEPT: u16 = 70;
 /// Months that are kept: a hundred years.
 const MONTHS_KEPT: usize = 1_200;
 /// Days that room is made for at once, at least: it grows by halves, and never far beyond what is kept.

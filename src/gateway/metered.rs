@@ -11,7 +11,7 @@ use super::Gateway;
 use crate::admission::{LATE_LOGIN_MS_MAX, Mode};
 use crate::id::SdkAppId;
 use crate::journal::Position;
-use crate::metering::{DAYS_KEPT, DayUsage};
+use crate::metering::{DAYS_REACHED, DayUsage};
 use crate::sketch::Sketch;
 use crate::time::{Day, Month, Timestamp};
 use crate::usage::{App, Facts};
@@ -201,7 +201,7 @@ impl Gateway {
         let reported = self.locked(id, Mode::Record, now, |facts, context| {
             let today = context.entitlements.zone.day(now);
             facts.advance_to(today);
-            let oldest = today.number().saturating_sub(DAYS_KEPT - 1);
+            let oldest = today.number().saturating_sub(DAYS_REACHED - 1);
             if day.number() < oldest || day > today.next() {
                 return Reported::OutOfReach;
             }

@@ -14,7 +14,7 @@ use crate::admission::{
 use crate::catalog::{GroupType, GroupTypeId};
 use crate::entitlement::{Entitlements, Entries};
 use crate::id::Named;
-use crate::metering::DAYS_KEPT;
+use crate::metering::DAYS_REACHED;
 use crate::time::{Day, Timestamp};
 
 /// What an operation is decided by, apart from the facts.
@@ -138,11 +138,11 @@ impl Facts {
         Ok(Step::Change)
     }
 
-    /// The day that a login counts on: its own if it is late, else the app's, within the days that are kept.
+    /// The day that a login counts on: its own if it is late, else the app's, within the days that logins reach.
     fn login_day(&self, context: &Context<'_>, at: Option<LoginTime>) -> Day {
         let today = self.counts.day();
         at.map_or(today, |at| {
-            let oldest = Day::from_number(today.number().saturating_sub(DAYS_KEPT - 1));
+            let oldest = Day::from_number(today.number().saturating_sub(DAYS_REACHED - 1));
             context.entitlements.zone.day(at.instant()).max(oldest)
         })
     }

@@ -5,14 +5,14 @@
 use super::edges::Edges;
 use crate::catalog::GroupTypeId;
 use crate::id::Key;
-use crate::metering::DAYS_KEPT;
+use crate::metering::DAYS_REACHED;
 use crate::time::Day;
 
 /// Days that a login is remembered at its user: 31 for late logins, the day itself, and a margin for clocks.
 const LOGIN_DAYS: u16 = 64;
-/// Days after the last one that a deleted user's logins are remembered: as long as a day is kept, so that registering again is
-/// no new user of the day (RULES, trap 15), and a day's sketch has them for as long as it may be told.
-pub(super) const TOMBSTONE_DAYS: u16 = DAYS_KEPT - 1;
+/// Days after the last one that a deleted user's logins are remembered: as long as its day has a sketch, so that registering again is
+/// no new user of the day (RULES, trap 15), and a day's sketch has them.
+pub(super) const TOMBSTONE_DAYS: u16 = DAYS_REACHED - 1;
 
 /// Where a user's record stands in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -23,7 +23,7 @@ use crate::proto::{StreamUsageRequest, UsageBatch, UsageRecord};
 #[derive(Args)]
 #[command(
     long_about = "Prints the usage stream of a running gateway: first a line for each app and day that has changed since the token, \
-                  or for everything that is kept (some 40 days) without one; then, every interval, what has changed again. \
+                  or for everything that is kept (some 70 days) without one; then, every interval, what has changed again. \
                   Each line has the counts so far: the last one of an app and day is all that matters.\n\n\
                   With a subscriber's name the gateway remembers what has been printed, and the next `watch` under that name \
                   goes on from there.",

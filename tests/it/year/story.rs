@@ -200,7 +200,7 @@ fn spring(house: &mut House) {
         assert_eq!(house.admit(CHAT, login(user)), None);
     }
 
-    house.turn("2026-03-25T20:00:00+08:00");
+    house.turn("2026-03-10T20:00:00+08:00");
     for user in ["u1", "u2", "u3", "u4", "u5", "u5"] {
         assert_eq!(house.admit(CHAT, login(user)), None);
     }
@@ -239,7 +239,7 @@ fn spring(house: &mut House) {
         (BillState::Paid, "2026-04-01")
     );
     assert_eq!(house.account("acme").balance, "550.03");
-    let late = house.admitted_at(CHAT, login("u6"), Some("2026-03-25T23:00:00+08:00"));
+    let late = house.admitted_at(CHAT, login("u6"), Some("2026-03-10T23:00:00+08:00"));
     assert_eq!(late.outcome(), Outcome::Allowed, "it counts on its own day");
 
     house.turn("2026-04-05T12:00:00+08:00");

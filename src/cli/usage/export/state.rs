@@ -19,7 +19,7 @@ use crate::time::{DAY_MS, Timestamp, Zone};
 /// Lines beyond which the log is written anew, if they are four times what it holds.
 const LINES_MIN: usize = 10_000;
 /// Days after which nothing can change any more, with a margin.
-const DAYS_KEPT: i64 = 45;
+const DAYS_KEPT: i64 = 75;
 
 /// A line of the log.
 #[derive(Debug, Serialize, Deserialize)]
