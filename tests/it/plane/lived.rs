@@ -30,7 +30,7 @@ fn app_of(line: &Value) -> u32 {
     u32::try_from(number).expect("a small number")
 }
 
-/// More users or groups in a day are lived in rows of RULES' worked bills alone: they take their time.
+/// More users or groups in a day are lived in rows of RULES' worked bills and calendar alone: they take their time.
 const FEW: u64 = 2_000;
 
 /// Whether people could do all that: usage of a day is made on it, or by logins and reports that are at most 31 days late, of an
@@ -42,7 +42,8 @@ fn is_livable(
     state: impl Fn(u32, Timestamp) -> AppState,
 ) -> bool {
     let mut accounts = BTreeSet::new();
-    let is_worked = name.starts_with('C') || name.contains("B49");
+    let is_worked =
+        ["C", "calendar"].iter().any(|row| name.starts_with(row)) || name.contains("B49");
     lines.iter().all(|line| match field(line, "op") {
         Some("create_app") => {
             accounts.insert(field(line, "account"));
