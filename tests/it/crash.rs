@@ -4,6 +4,7 @@
 //! asks for all of it again: what was allowed is there, what was removed is gone, no limit is exceeded, every count is right.
 
 mod caught;
+mod closing;
 mod cycles;
 mod deed;
 mod full;
