@@ -1,4 +1,4 @@
-//! How many resident bytes does a user cost, a group, a membership, a friend entry, and a small app?
+//! How many resident bytes does a user cost, a group, a membership, a friend entry, a small app, and the metering of logins?
 //!
 //! `cargo bench --bench memory [-- USERS]`. Each part runs in a process of its own, so that memory one part has left does not
 //! flatter the next. Measured is the process's resident memory before and after each kind of fact, everything included
@@ -6,7 +6,8 @@
 //!
 //! One large app: 10 million users, a group for every ten, then ten random memberships a user and ten random friend entries
 //! (five friendships, each on both lists), in random order. Many small apps: 100,000, each with 10 users, 2 groups, 20
-//! memberships, 60 friend entries, and a login of each user.
+//! memberships, 60 friend entries, and a login of each user. Metered apps: users who all log in on each of 40 days, beside apps
+//! with as many users, and a group that is joined or left every day, where nobody does.
 
 #![allow(
     clippy::cast_precision_loss,
@@ -19,13 +20,21 @@ mod common;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use common::{app, group, resident, user};
+use common::{Id, app, group, resident, user};
+use quotagate::admission::Mode;
+use quotagate::catalog::Catalog;
+use quotagate::gateway::Gateway;
+use quotagate::time::DAY_MS;
 
 const USERS: u64 = 10_000_000;
 const SMALL_APPS: u32 = 100_000;
 /// The parts that child processes run.
 const LARGE: &str = "one-large-app";
 const SMALL: &str = "many-small-apps";
+const METERED_FEW: &str = "metered-apps-of-few-users";
+const METERED_MANY: &str = "metered-apps-of-many-users";
+/// Days on which all users of metered apps log in.
+const DAYS: u32 = 40;
 
 fn main() {
     common::settle_allocator();
@@ -33,11 +42,17 @@ fn main() {
     if common::is_part(SMALL) {
         return many_small_apps();
     }
+    if common::is_part(METERED_FEW) {
+        return metered_apps(5_000, 99, "at most 1024");
+    }
+    if common::is_part(METERED_MANY) {
+        return metered_apps(100, 20_000, "at most 20480");
+    }
     if common::is_part(LARGE) {
         return one_large_app(users);
     }
     println!("{}", common::allocator());
-    for part in [SMALL, LARGE] {
+    for part in [SMALL, METERED_FEW, METERED_MANY, LARGE] {
         let lines = common::in_child(part, users);
         std::io::stdout().write_all(&lines).expect("an output");
     }
@@ -63,6 +78,53 @@ fn many_small_apps() {
     let apps = u64::from(SMALL_APPS);
     Grown::since(before).show("an app", apps, "at most 3072");
     std::process::exit(0);
+}
+
+/// What the logins add to apps in which as much happens otherwise.
+fn metered_apps(apps: u32, users: u64, target: &str) {
+    let (gateway, catalog) = common::gateway();
+    println!("-- {apps} apps of {users} users, who all log in on each of {DAYS} days");
+    let mut grown = [0_u64; 2];
+    for (each, logins) in grown.iter_mut().zip([0, users]) {
+        let before = resident();
+        let first = if logins > 0 { apps + 1 } else { 1 };
+        for id in first..first + apps {
+            metered_app(&gateway, &catalog, id, users, logins);
+        }
+        *each = Grown::since(before).0;
+        let usage = gateway.app_usage(app(first), common::NOW).expect("an app");
+        assert_eq!(usage.user_days, logins * u64::from(DAYS), "as said");
+        assert_eq!(usage.days.len(), 40, "both have days");
+    }
+    let [without, with] = grown;
+    Grown(without).show("an app without logins", apps.into(), "none");
+    Grown(with.saturating_sub(without)).show("more with them", apps.into(), target);
+    std::process::exit(0);
+}
+
+fn metered_app(gateway: &Gateway, catalog: &Catalog, id: u32, users: u64, logins: u64) {
+    let id = app(id);
+    common::create_app(gateway, id);
+    let everybody: Vec<Id> = (0..users).map(user).collect();
+    let register = everybody.iter().map(|user| (*user, *user));
+    common::in_batches(gateway, id, register, |a, _| Some(common::register(a)));
+    let (lobby, member) = (group(0), user(1));
+    let create = std::iter::once((lobby, user(0)));
+    common::in_batches(gateway, id, create, |a, b| {
+        Some(common::create(catalog, a, b))
+    });
+    for day in 0..DAYS {
+        let now = common::NOW.plus_ms(DAY_MS * i64::from(day));
+        let turn = if day % 2 == 0 {
+            common::join(&lobby, &member)
+        } else {
+            common::leave(&lobby, &member)
+        };
+        gateway.admit(id, &turn, Mode::Enforce, now);
+        for user in everybody.iter().take(usize::try_from(logins).expect("few")) {
+            gateway.admit(id, &common::login(user), Mode::Enforce, now);
+        }
+    }
 }
 
 fn one_large_app(users: u64) {

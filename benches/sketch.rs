@@ -1,6 +1,6 @@
 //! How far off are sketches, against the `hyperloglog` crate; do their bounds hold; what do they cost?
 //!
-//! `cargo bench --bench sketch [-- TRIALS]` (30; a tenth of them, at least 3, at a million users). Each trial has users of its
+//! `cargo bench --bench sketch [-- TRIALS]` (300; a tenth of them, at least 3, at a million users). Each trial has users of its
 //! own, random 128-bit keys; both kinds count the same ones. Ours is measured twice: filled in one go, and merged from 24 parts
 //! of which each user is in one to three. `hyperloglog` is asked for the error that we state, 0.81 %.
 
@@ -22,7 +22,7 @@ use quotagate::sketch::Sketch;
 const PARTS: usize = 24;
 
 fn main() {
-    let trials = common::numbers().first().copied().unwrap_or(30);
+    let trials = common::numbers().first().copied().unwrap_or(300);
     println!(
         "{:>9} {:18} {:>8} {:>8} {:>9} {:>8}",
         "users", "", "RMSE %", "worst %", "covered", "bytes"

@@ -1,4 +1,5 @@
-//! The hot path, from a request to its answer; and beside it, in `apps`, which apps there are and what they may do.
+//! The hot path, from a request to its answer; and beside it, in `apps`, which apps there are and what they may do, and in
+//! `metered` what they used.
 //!
 //! Read `admit` from top to bottom: hash the ids, find the app, take its lock, load its limits, decide, let go.
 //! Invariant: what is decided stands in the facts, and in the journal where there is one, in the same order.

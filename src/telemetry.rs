@@ -3,12 +3,16 @@
 //! Invariant: counting never waits; each thread that serves calls has counters of its own, added up when they are read.
 //! Absent on purpose: the names and the text of metrics; see `server`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::admission::{OperationKind, Outcome};
 use crate::catalog::Reason;
+use crate::time::Timestamp;
 
 /// What became of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +102,7 @@ pub struct Counters {
     decisions: [[AtomicU64; VERDICTS]; OPERATIONS],
     durations: [Durations; Call::ALL.len()],
     refused: AtomicU64,
+    cut_off: AtomicU64,
 }
 
 impl Default for Counters {
@@ -106,6 +111,7 @@ impl Default for Counters {
             decisions: [const { [const { AtomicU64::new(0) }; VERDICTS] }; OPERATIONS],
             durations: Default::default(),
             refused: AtomicU64::default(),
+            cut_off: AtomicU64::default(),
         }
     }
 }
@@ -160,6 +166,12 @@ impl Counters {
     pub fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// Counts an answer, or a stream, that was cut off because its peer did not read it.
+    #[cold]
+    pub fn cut_off(&self) {
+        self.cut_off.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The counters of all threads.
@@ -167,6 +179,61 @@ impl Counters {
 pub struct Telemetry {
     threads: Vec<Arc<Counters>>,
     clock_jumps: Arc<AtomicU64>,
+    streams: Arc<StreamCounts>,
+}
+
+/// What is counted of the usage stream.
+#[derive(Debug, Default)]
+pub struct StreamCounts {
+    open: AtomicU64,
+    records: AtomicU64,
+    /// When each named subscriber acknowledged something last.
+    acknowledged: Mutex<BTreeMap<String, Timestamp>>,
+}
+
+/// A stream of usage that counts as open until this is dropped.
+#[derive(Debug)]
+pub struct OpenStream(Arc<StreamCounts>);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl StreamCounts {
+    /// Counts a stream for as long as what it gives is held.
+    pub fn opened(self: &Arc<Self>) -> OpenStream {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        OpenStream(Arc::clone(self))
+    }
+
+    /// Counts records that were sent.
+    pub fn sent(&self, records: usize) {
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Notes when each named subscriber acknowledged something last, in place of what was noted.
+    pub fn acknowledged(&self, all: impl Iterator<Item = (String, Timestamp)>) {
+        *self.acknowledged.lock() = all.collect();
+    }
+
+    /// Streams that are open.
+    pub fn open(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Records sent so far.
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// Each named subscriber, with when it acknowledged something last.
+    pub fn subscribers(&self) -> Vec<(String, Timestamp)> {
+        let noted = self.acknowledged.lock();
+        noted.iter().map(|(name, at)| (name.clone(), *at)).collect()
+    }
 }
 
 #[expect(
@@ -179,12 +246,18 @@ impl Telemetry {
         Self {
             threads: std::iter::repeat_with(Arc::default).take(threads).collect(),
             clock_jumps: Arc::default(),
+            streams: Arc::default(),
         }
     }
 
     /// The counters of each thread.
     pub fn counters(&self) -> impl Iterator<Item = &Arc<Counters>> {
         self.threads.iter()
+    }
+
+    /// What is counted of the usage stream.
+    pub fn streams(&self) -> &Arc<StreamCounts> {
+        &self.streams
     }
 
     /// Counts that the machine's clock has jumped.
@@ -222,5 +295,10 @@ impl Telemetry {
     /// Calls, and batches of streams, that were refused as wrong.
     pub fn refused(&self) -> u64 {
         self.sum(|one| &one.refused)
+    }
+
+    /// Answers and streams that were cut off because their peers did not read them.
+    pub fn cut_off(&self) -> u64 {
+        self.sum(|one| &one.cut_off)
     }
 }

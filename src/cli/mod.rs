@@ -53,6 +53,7 @@ Examples:
   quotagate audit --app 1400000001
   quotagate admit register_user --app 1400000001 --user alice
   quotagate usage 1400000001
+  quotagate usage watch
   quotagate config check
   quotagate backup data /backups/monday
   quotagate replay tests/data/nashville.ndjson.gz --edition pro

@@ -1,8 +1,9 @@
-//! `usage`: what apps have and use: shown, streamed, merged, reported.
+//! `usage`: what apps have and use: shown, streamed, merged, exported, reported.
 //!
 //! Absent on purpose: counting; a gateway does.
 
 mod bandwidth;
+mod export;
 mod merge;
 mod records;
 mod show;
@@ -32,6 +33,7 @@ enum Command {
     Show(show::Show),
     Watch(watch::Arguments),
     Merge(merge::Arguments),
+    Export(export::Arguments),
     ReportBandwidth(bandwidth::Arguments),
 }
 
@@ -41,6 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(Command::Show(arguments)) => show::run(arguments),
         Some(Command::Watch(arguments)) => watch::run(arguments),
         Some(Command::Merge(arguments)) => merge::run(arguments),
+        Some(Command::Export(arguments)) => export::run(arguments),
         Some(Command::ReportBandwidth(arguments)) => bandwidth::run(arguments),
     }
 }

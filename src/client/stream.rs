@@ -32,6 +32,10 @@ impl<T> Messages<T> {
         Self(State::Opening(Box::pin(opening)))
     }
 
+    pub(super) fn open(messages: Streaming<T>) -> Self {
+        Self(State::Open(Box::new(messages)))
+    }
+
     /// The next message; none when there will be no more: of batches, when they have ended and all are answered. Loses nothing if it
     /// is dropped while it waits.
     pub async fn next(&mut self) -> Result<Option<T>, ClientError> {

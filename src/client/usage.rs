@@ -3,34 +3,16 @@
 //! Invariant: no policy answers any of them; what a stream has told is not told to have been kept before the caller says so.
 //! Absent on purpose: opening a stream again when it ends; who reads it knows what it has kept.
 
-use std::time::Duration;
-
-use tonic::Streaming;
-
 use super::call::Client;
 use super::error::ClientError;
-use super::stream::cause;
+use super::stream::Messages;
 use crate::proto::{
     AcknowledgeUsageRequest, BandwidthSample, ReportBandwidthRequest, StreamUsageRequest,
     UsageBatch,
 };
 
-/// What apps used, batch by batch.
-#[derive(Debug)]
-pub struct UsageStream(Streaming<UsageBatch>);
-
-impl UsageStream {
-    /// The next batch. It comes at least once a minute or interval. Loses nothing if it is dropped while it waits.
-    pub async fn next(&mut self) -> Result<Option<UsageBatch>, ClientError> {
-        let next = self.0.message().await;
-        next.map_err(
-            |status| match ClientError::from_status(&status, Duration::MAX) {
-                ClientError::Undecided(_) => cause(&status).into(),
-                error => error,
-            },
-        )
-    }
-}
+/// What apps used, batch by batch, at least once a minute or interval.
+pub type UsageStream = Messages<UsageBatch>;
 
 impl Client {
     /// What apps used since a token, and what changes from then on. The deadline is for opening it.
@@ -42,7 +24,7 @@ impl Client {
             let request = request.clone();
             async move { service.stream_usage(request).await }
         };
-        self.usage_stream(open).await.map(UsageStream)
+        self.usage_stream(open).await.map(Messages::open)
     }
 
     /// Says that everything up to a batch's token has been kept: the subscriber's next stream goes on from there.

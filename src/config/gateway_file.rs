@@ -15,6 +15,9 @@ use crate::time::Zone;
 use super::document::{Section, Value};
 use super::values::{number, one_of};
 
+/// Longest name of a gateway in records of usage.
+const GATEWAY_NAME_BYTES_MAX: usize = 64;
+
 /// How the gateway runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -38,6 +41,8 @@ pub struct Settings {
     pub connections: Connections,
     /// The day of the next month on which a month closes and its bills are pushed.
     pub push_day: PushDay,
+    /// The gateway's name in records of usage; that of its data directory when nothing.
+    pub metered_as: Option<Box<str>>,
     /// Apps to create when they are missing, with their editions; the catalog's first where none is named.
     pub apps: Vec<(SdkAppId, Option<Box<str>>)>,
 }
@@ -83,6 +88,7 @@ impl Default for Settings {
             storage: Storage::default(),
             connections: Connections::default(),
             push_day: PushDay::default(),
+            metered_as: None,
             apps: Vec::new(),
         }
     }
@@ -134,6 +140,11 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
             section.optional("push_day", PushDay::default(), push_day)
         })
     });
+    let metered_as = root.optional("metering", None, |value| {
+        value.table("[metering]", |section| {
+            section.optional("gateway", None, |value| gateway_name(value).map(Some))
+        })
+    });
     let apps = root.optional("apps", Vec::new(), apps);
     Some(Settings {
         listen: listen?,
@@ -146,6 +157,7 @@ pub(super) fn settings(root: &Section<'_>) -> Option<Settings> {
         storage: storage?,
         connections: connections?,
         push_day: push_day?,
+        metered_as: metered_as?,
         apps: apps?,
     })
 }
@@ -220,6 +232,18 @@ fn seconds(
     section.optional(key, default, |value| {
         number(value, 1..=most).map(Duration::from_secs)
     })
+}
+
+/// A name that stands in file names, labels and addresses as it is.
+fn gateway_name(value: Value<'_>) -> Option<Box<str>> {
+    let name = value.as_str();
+    let name = name.filter(|name| (1..=GATEWAY_NAME_BYTES_MAX).contains(&name.len()));
+    let stands = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let name = name.filter(|name| name.bytes().all(stands));
+    if name.is_none() {
+        value.wrong("1 to 64 letters, digits, dashes, underscores, dots and colons");
+    }
+    name.map(Into::into)
 }
 
 fn address(value: Value<'_>) -> Option<SocketAddr> {

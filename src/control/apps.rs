@@ -221,7 +221,6 @@ impl ControlPlane {
         let state = self.state.lock().await;
         let (account, subscription) = state.books.app(app)?;
         let tariff = state.books.tariff();
-        let money = state.books.account(account)?;
         let phase = subscription.now();
         Some(SubscriptionView {
             account: account.clone(),
@@ -229,7 +228,7 @@ impl ControlPlane {
             edition: tariff.catalog.edition(phase.edition).name.clone(),
             choices: phase.choices,
             prepaid_until: phase.prepaid_until,
-            standing: subscription.standing(money, tariff.zone),
+            standing: self.gateway.control(app)?.standing,
             costs: subscription.costs(&tariff.catalog, tariff.zone),
         })
     }

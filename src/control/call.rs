@@ -9,7 +9,7 @@ use crate::gateway::{AppError, Control};
 use crate::id::SdkAppId;
 use crate::ledger::{Caller, Change, Entry, NewEvent};
 use crate::rating::{Books, Command, Event, Happening, Rejected};
-use crate::subscription::{Refusal, Subscription};
+use crate::subscription::{Refusal, Standing, Subscription};
 use crate::time::{Day, Timestamp};
 
 /// Refused calls that the audit trail takes on a day; the others are only logged, so that nobody fills the disk with them.
@@ -78,7 +78,7 @@ impl ControlPlane {
                 continue;
             };
             let before = self.gateway.control(id);
-            let control = control_of(books, account, subscription, before.as_ref());
+            let control = control_of(books, account, subscription, before.as_ref(), now);
             let done = match before {
                 Some(before) if before == control => Ok(()),
                 Some(_) => {
@@ -110,18 +110,36 @@ impl ControlPlane {
     }
 }
 
-/// What an app's limits are resolved from, with the overrides that it has.
+/// What an app's limits are resolved from, with the overrides that it has. A call may be stamped a little later than its clock
+/// says; what it does is in force when it is answered.
 pub(super) fn control_of(
     books: &Books,
     account: &crate::id::AccountId,
     subscription: &Subscription,
     before: Option<&Control>,
+    now: Timestamp,
 ) -> Control {
     let tariff = books.tariff();
     let money = books.account(account).cloned().unwrap_or_default();
+    let Standing {
+        suspended_from,
+        repossessed_from,
+        disabled_from,
+    } = subscription.standing(&money, tariff.zone);
+    let in_force = |from: Timestamp| {
+        if from <= books.now() {
+            from.min(now)
+        } else {
+            from
+        }
+    };
     Control {
         plan: subscription.plan(&tariff.catalog),
-        standing: subscription.standing(&money, tariff.zone),
+        standing: Standing {
+            suspended_from: in_force(suspended_from),
+            repossessed_from: in_force(repossessed_from),
+            disabled_from: in_force(disabled_from),
+        },
         overrides: before.map(|it| it.overrides.clone()).unwrap_or_default(),
     }
 }

@@ -14,6 +14,7 @@ mod fault;
 mod money;
 mod overrides;
 mod start;
+mod subscribers;
 mod words;
 
 pub use apps::{SubscriptionView, WantedChange};

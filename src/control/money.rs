@@ -128,9 +128,8 @@ impl ControlPlane {
         let money = books.account(account);
         let money = money.ok_or_else(|| ControlError::UnknownAccount(account.clone()))?;
         let state_of = |app| {
-            let (_, subscription) = books.app(app)?;
-            let standing = subscription.standing(money, books.tariff().zone);
-            Some((app, standing.state(now)))
+            let control = self.gateway.control(app)?;
+            Some((app, control.standing.state(now)))
         };
         Ok(AccountView {
             account: account.clone(),

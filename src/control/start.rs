@@ -58,7 +58,7 @@ impl ControlPlane {
             };
             let control = Control {
                 overrides: overrides.remove(&id).unwrap_or_default(),
-                ..control_of(&books, account, subscription, None)
+                ..control_of(&books, account, subscription, None, now)
             };
             let added = gateway.add_app(id, control, subscription.created_at(), now);
             added.map_err(|error| StartError::wanted("the ledger", id, error))?;

@@ -85,8 +85,8 @@ impl Durable {
         facts.keep_changes(ROOM.take());
         let done = work(facts);
         let mut changes = facts.take_changes().unwrap_or_default();
+        let is_metered = facts.is_unstamped();
         if !changes.is_empty() {
-            let is_metered = facts.is_unstamped();
             if is_metered {
                 // Relaxed: whoever reads the position that the append comes to sees this, too.
                 app.metered_at.store(u64::MAX, Ordering::Relaxed);
@@ -98,6 +98,9 @@ impl Durable {
             }
             changes.clear();
             changes.shrink_to(ROOM_MAX);
+        } else if is_metered {
+            // Groups were carried into a day, which a replay does by itself.
+            facts.stamp(self.log.position().get());
         }
         ROOM.set(changes);
         done

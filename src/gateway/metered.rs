@@ -5,6 +5,8 @@
 
 use std::sync::atomic::Ordering;
 
+use parking_lot::MutexGuard;
+
 use super::Gateway;
 use crate::admission::{LATE_LOGIN_MS_MAX, Mode};
 use crate::id::SdkAppId;
@@ -110,10 +112,13 @@ impl Gateway {
                 usage.changed_at > mark.position.get() || is_final_now && usage.changed_at > 0
             }
         };
-        let begun = self.locked(id, Mode::Enforce, now, |facts, context| {
-            // The groups of an idle app are carried into the day that has begun.
+        // The groups of an idle app are carried into the day that has begun: under a lock of its own, after which it is stamped.
+        self.locked(id, Mode::Enforce, now, |facts, context| {
             facts.carry_to(context.entitlements.zone.day(now));
-            let days = metered(facts).filter(|day| is_news(&day.usage));
+        });
+        let begun = self.apps.with(id, |app| {
+            let mut facts = app.facts.lock();
+            let days = metered(&facts).filter(|day| is_news(&day.usage));
             let days: Vec<_> = days.collect();
             let wanted = match sketches {
                 Sketches::Wanted => days.iter().map(|day| day.usage.day).collect(),
@@ -122,11 +127,17 @@ impl Gateway {
             let (kept, walk) = facts.begin_walk(wanted);
             (days, kept, walk)
         });
-        let Some(((days, mut made, mut walk), _)) = begun else {
+        let Some((days, mut made, mut walk)) = begun else {
             return Vec::new();
         };
         while let Some(under_way) = walk.take() {
-            let step = |app: &App| app.facts.lock().walk_on(under_way);
+            let step = |app: &App| {
+                let mut facts = app.facts.lock();
+                let step = facts.walk_on(under_way);
+                // To those who wait: this thread would have the lock again before they are awake.
+                MutexGuard::unlock_fair(facts);
+                step
+            };
             match self.apps.with(id, step) {
                 Some(Ok(sketches)) => made.extend(sketches),
                 Some(Err(under_way)) => walk = Some(under_way),
@@ -168,12 +179,14 @@ impl Gateway {
         month: Month,
         now: Timestamp,
     ) -> Option<Vec<MeteredDay>> {
-        let found = self.locked(id, Mode::Enforce, now, |facts, context| {
+        self.locked(id, Mode::Enforce, now, |facts, context| {
             facts.advance_to(context.entitlements.zone.day(now));
-            let days = metered(facts).filter(|day| day.usage.month == month);
-            days.collect()
         });
-        found.map(|(days, _)| days)
+        self.apps.with(id, |app| {
+            let facts = app.facts.lock();
+            let days = metered(&facts).filter(|day| day.usage.month == month);
+            days.collect()
+        })
     }
 
     /// On-screen comments of an app took that many bits per second, all at once, on a day. The journal is asked first whether

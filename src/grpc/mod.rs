@@ -1,8 +1,8 @@
 //! gRPC: the bytes of calls into the domain's types, and its answers into bytes.
 //!
 //! `admission` holds the calls of AdmissionService over `request`, `answer` and their `wire`; `control` is ControlService, over
-//! the generated messages, with `operator` and `watch`; `convert` and `fault` are shared. Invariant: a wrong request is refused with its field named, and
-//! changes nothing. Absent on purpose: sockets and HTTP.
+//! the generated messages, with `operator` and `watch`; `usage` is UsageService; `convert` and `fault` are shared.
+//! Invariant: a wrong request is refused with its field named, and changes nothing. Absent on purpose: sockets and HTTP.
 
 mod admission;
 mod answer;
@@ -12,6 +12,7 @@ mod fault;
 mod frame;
 mod operator;
 mod request;
+mod usage;
 mod watch;
 mod wire;
 
@@ -21,3 +22,4 @@ pub use fault::{unavailable, unavailable_in_stream};
 pub use frame::{MESSAGE_BYTES_MAX, PREFIX_BYTES, length, too_large, unframed};
 pub use operator::Peer;
 pub use request::{MEMBERS_MAX, OPERATIONS_MAX, batch_id};
+pub use usage::Usage;

@@ -105,7 +105,8 @@ pub(super) fn override_of(
     })
 }
 
-fn instant(at: &prost_types::Timestamp) -> Option<Timestamp> {
+/// An instant of a message; nothing if it is none, or out of range.
+pub(super) fn instant(at: &prost_types::Timestamp) -> Option<Timestamp> {
     let ms = at.seconds.checked_mul(1_000)?;
     let ms = ms.checked_add(i64::from(at.nanos / 1_000_000))?;
     let held = Timestamp::from_unix_ms_saturating(ms);

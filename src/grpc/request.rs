@@ -3,6 +3,7 @@
 //! Invariant: what is handed out is valid, and what is refused names its field. Fields that are not known are passed over, a
 //! field that stands twice counts as protobuf says: the last one, messages merged. Absent on purpose: what is decided.
 
+use std::borrow::Cow;
 use std::str;
 
 use super::fault::Fault;
@@ -443,7 +444,7 @@ fn user_id<'a>(field: &'static str, bytes: &'a [u8]) -> Result<UserId<'a>, Fault
 }
 
 #[cold]
-pub(super) fn id_fault(field: &'static str, error: IdError) -> Fault {
+pub(super) fn id_fault(field: impl Into<Cow<'static, str>>, error: IdError) -> Fault {
     Fault::of(field, error.to_string())
 }
 

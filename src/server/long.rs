@@ -9,7 +9,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -89,7 +88,7 @@ pub(super) fn send_answer(
     mut stream: SendStream<Bytes>,
     frame: Bytes,
 ) {
-    let (unread, bytes) = (shared.limits.unread, frame.len());
+    let bytes = frame.len();
     if held.fetch_add(bytes, Ordering::Relaxed) + bytes > HELD_BYTES_MAX {
         held.fetch_sub(bytes, Ordering::Relaxed);
         let mut trailers = HeaderMap::new();
@@ -98,9 +97,9 @@ pub(super) fn send_answer(
         let _ = stream.send_trailers(trailers);
         return;
     }
-    let held = Arc::clone(held);
+    let (shared, held) = (Arc::clone(shared), Arc::clone(held));
     tokio::spawn(async move {
-        if send_data(&mut stream, frame, unread).await.is_ok() {
+        if send_data(&mut stream, frame, &shared).await.is_ok() {
             let _ = stream.send_trailers(fine());
         }
         held.fetch_sub(bytes, Ordering::Relaxed);
@@ -133,7 +132,7 @@ async fn send(
             return Ok(());
         };
         match frame.into_data() {
-            Ok(data) => send_data(&mut stream, data, shared.limits.unread).await?,
+            Ok(data) => send_data(&mut stream, data, shared).await?,
             Err(frame) => {
                 if let Ok(trailers) = frame.into_trailers() {
                     return stream.send_trailers(trailers);
@@ -185,12 +184,13 @@ fn shut_down() -> HeaderMap {
 async fn send_data(
     stream: &mut SendStream<Bytes>,
     mut data: Bytes,
-    unread: Duration,
+    shared: &Shared,
 ) -> Result<(), h2::Error> {
     while !data.is_empty() {
         stream.reserve_capacity(data.len());
         let capacity = poll_fn(|cx| stream.poll_capacity(cx));
-        let Ok(capacity) = timeout(unread, capacity).await else {
+        let Ok(capacity) = timeout(shared.limits.unread, capacity).await else {
+            shared.counters.cut_off();
             stream.send_reset(Reason::CANCEL);
             return Err(Reason::CANCEL.into());
         };

@@ -3,6 +3,7 @@
 //! Invariant: a scrape holds an app's lock as short as a `GetUsage` does, and its size is bounded. Absent on purpose: counting.
 
 mod storage;
+mod usage;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::admission::OperationKind;
 use crate::clock::Clock;
+use crate::control::ControlPlane;
 use crate::gateway::Gateway;
 use crate::telemetry::{BUCKETS_NS, Call, Telemetry, Verdict};
 
@@ -30,6 +32,7 @@ const APPS_MAX: usize = 1_000;
 pub(super) struct Metrics(Registry);
 
 struct Source {
+    plane: Arc<ControlPlane>,
     gateway: Arc<Gateway>,
     telemetry: Telemetry,
     open: Arc<Semaphore>,
@@ -38,16 +41,18 @@ struct Source {
 }
 
 impl Metrics {
-    /// Metrics of a gateway; `open` has a permit for each connection that may still come.
+    /// Metrics of a plane and its gateway; `open` has a permit for each connection that may still come.
     pub(super) fn new(
-        gateway: Arc<Gateway>,
+        plane: Arc<ControlPlane>,
         telemetry: Telemetry,
         open: Arc<Semaphore>,
         connections_max: usize,
         clock: Clock,
     ) -> Self {
+        let gateway = Arc::clone(plane.gateway());
         let mut registry = Registry::with_prefix("quotagate");
         registry.register_collector(Box::new(Source {
+            plane,
             gateway,
             telemetry,
             open,
@@ -84,9 +89,19 @@ impl Collector for Source {
         let help = "Times that the machine's clock has jumped by more than a minute";
         counter(&mut to, "clock_jumps", help)?
             .encode_counter(&self.telemetry.clock_jumps(), NO_EXEMPLAR)?;
+        let help = "Months that were closed";
+        counter(&mut to, "months_closed", help)?
+            .encode_counter(&self.plane.closings().closed(), NO_EXEMPLAR)?;
+        let help = "Closes of months that have failed; they are tried again";
+        counter(&mut to, "month_closes_failed", help)?
+            .encode_counter(&self.plane.closings().failed(), NO_EXEMPLAR)?;
         let refused = self.telemetry.refused();
         let help = "Calls, and batches of streams, that were refused as wrong";
         counter(&mut to, "refused_calls", help)?.encode_counter(&refused, NO_EXEMPLAR)?;
+        let help = "Answers and streams that were cut off because their peers did not read them";
+        counter(&mut to, "unread_answers", help)?
+            .encode_counter(&self.telemetry.cut_off(), NO_EXEMPLAR)?;
+        usage::streams(&mut to, self.telemetry.streams(), self.clock.now())?;
         let open = self.connections_max - self.open.available_permits();
         let help = "Connections that are open";
         gauge(&mut to, "connections", help)?.encode_gauge(&whole(open as u64))

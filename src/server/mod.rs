@@ -2,13 +2,15 @@
 //!
 //! `listen` accepts, `worker` is a thread with the connections given to it, `connection` drives one; `short` are its calls of one
 //! answer, `long` those that last, with `received` for their bodies and `stream` for the stream of batches; `authority` lets
-//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text; `keeper` looks after the files.
+//! clients name a Unix socket by its path; `http` serves people's tools, `metrics` their text; `keeper` looks after the files, `calendar`
+//! lets happen what falls due.
 //! Invariant: what a peer can take of memory, descriptors and time is bounded, on the gRPC sockets: monitoring is for those
 //! who are trusted. When the server stops, calls in flight are
 //! answered and nothing new is begun. Absent on purpose: what is decided.
 
 mod authority;
 mod bell;
+mod calendar;
 mod connection;
 mod http;
 mod keeper;
@@ -48,9 +50,11 @@ use crate::clock::{Clock, JumpWatch};
 use crate::config::Settings;
 use crate::control::ControlPlane;
 use crate::gateway::Gateway;
-use crate::grpc::Control;
+use crate::grpc::{Control, Usage};
+use crate::ledger::LedgerError;
 use crate::proto;
 use crate::proto::control_service_server::ControlServiceServer;
+use crate::proto::usage_service_server::UsageServiceServer;
 use crate::reload::Reloader;
 use crate::telemetry::Telemetry;
 use bell::Bell;
@@ -59,10 +63,11 @@ use metrics::Metrics;
 use worker::{Shared, Worker};
 
 /// Names under which health is told: the whole, and each service.
-const HEALTH_NAMES: [&str; 3] = [
+const HEALTH_NAMES: [&str; 4] = [
     "",
     "quotagate.v1.AdmissionService",
     "quotagate.v1.ControlService",
+    "quotagate.v1.UsageService",
 ];
 
 /// How often it is looked whether calls wait too long for the journal.
@@ -99,6 +104,9 @@ pub enum StartError {
         /// Why not.
         error: io::Error,
     },
+    /// The ledger does not say who takes usage in.
+    #[error(transparent)]
+    Ledger(LedgerError),
     /// It cannot start its threads.
     #[error("cannot start a thread that serves: {0}")]
     Thread(io::Error),
@@ -139,7 +147,12 @@ impl Server {
             <(CancellationToken, CancellationToken, CancellationToken)>::default();
         let bell = Arc::new(Bell::default());
         let telemetry = Telemetry::new(settings.workers.unwrap_or_else(processors));
-        let (health, routes) = routes(plane, reloader, clock.clone()).await;
+        let name = settings.metered_as.as_deref();
+        let streams = Arc::clone(telemetry.streams());
+        let usage = Usage::start(Arc::clone(&plane), name, clock.clone(), streams).await;
+        let usage = usage.map_err(StartError::Ledger)?;
+        let control = Control::new(Arc::clone(&plane), reloader, clock.clone());
+        let (health, routes) = routes(control, usage).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -179,8 +192,13 @@ impl Server {
             stop.clone(),
             deadline.clone(),
         ));
+        accepting.spawn(calendar::keep(
+            Arc::clone(&plane),
+            clock.clone(),
+            stop.clone(),
+        ));
         let metrics = Metrics::new(
-            Arc::clone(&gateway),
+            plane,
             telemetry,
             Arc::clone(&open),
             settings.connections.max,
@@ -305,14 +323,9 @@ fn processors() -> usize {
 }
 
 /// The services that tonic answers.
-async fn routes(
-    plane: Arc<ControlPlane>,
-    reloader: Arc<Reloader>,
-    clock: Clock,
-) -> (HealthReporter, Routes) {
+async fn routes(control: Control, usage: Usage) -> (HealthReporter, Routes) {
     let (health, health_service) = tonic_health::server::health_reporter();
     tell(&health, ServingStatus::Serving).await;
-    let control = Control::new(plane, reloader, clock);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -321,6 +334,7 @@ async fn routes(
     let mut routes = Routes::builder();
     routes
         .add_service(ControlServiceServer::new(control))
+        .add_service(UsageServiceServer::new(usage))
         .add_service(health_service)
         .add_service(
             reflection()

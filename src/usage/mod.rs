@@ -2,7 +2,8 @@
 //!
 //! `apps` finds an app without a lock and holds its limits and facts; `facts` are the facts and their elementary changes.
 //! `locate` finds the records of an operation, `decide` makes changes of it, with `lists` and `budget` for what has room;
-//! `undo` takes a batch back, `sweep` makes slots of the dead free again, `report` tells those who ask.
+//! `undo` takes a batch back, `sweep` makes slots of the dead free again, `report` tells those who ask. Who logged in on the
+//! app's day is in `live`, on a day before in the sketches that a `walk` over all users makes.
 //! `change` is what a journal keeps of it all, `image` what a snapshot holds; `restore` makes facts of both again, `told` is for
 //! those who only want to know.
 //! Users and groups are a `record` each in an `arena`, found by an `index`; a user's `edges` stand in the app's `pool`.

@@ -5,13 +5,14 @@
 use super::edges::Edges;
 use crate::catalog::GroupTypeId;
 use crate::id::Key;
+use crate::metering::DAYS_KEPT;
 use crate::time::Day;
 
 /// Days that a login is remembered at its user: 31 for late logins, the day itself, and a margin for clocks.
 const LOGIN_DAYS: u16 = 64;
-/// Days after the last one that a deleted user's logins are remembered: one more than a login may be late, so that
-/// registering again is no new user of the day (RULES, trap 15).
-pub(super) const TOMBSTONE_DAYS: u16 = 32;
+/// Days after the last one that a deleted user's logins are remembered: as long as a day is kept, so that registering again is
+/// no new user of the day (RULES, trap 15), and a day's sketch has them for as long as it may be told.
+pub(super) const TOMBSTONE_DAYS: u16 = DAYS_KEPT - 1;
 
 /// Where a user's record stands in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,7 +146,7 @@ mod tests {
         }
         let days: Vec<u16> = (19_900..20_100).filter(|n| logins.on(day(*n))).collect();
         assert_eq!(days, [19_969, 20_000, 20_001, 20_003]);
-        assert!(logins.any_recent(day(20_035)) && !logins.any_recent(day(20_036)));
+        assert!(logins.any_recent(day(20_042)) && !logins.any_recent(day(20_043)));
         assert!(!logins.with(day(20_200)).on(day(20_003)));
         assert!(!Logins::default().any_recent(day(0)));
     }

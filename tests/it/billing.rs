@@ -6,7 +6,7 @@ mod editions;
 mod events;
 mod fees;
 mod formats;
-mod generate;
+pub mod generate;
 mod late;
 mod naive;
 mod preview;

@@ -64,7 +64,7 @@ fn a_key_is_drawn_once_and_kept_out_of_sight() {
     assert_eq!(open(&one, Some(key)), Ok(key), "the same may be configured");
     assert_eq!(contents(&one), before);
     let format = fs::read_to_string(one.join("format")).expect("it is there");
-    assert_eq!(format, "quotagate data 1\n");
+    assert_eq!(format, "quotagate data 2\n");
 }
 
 #[test]
@@ -142,12 +142,12 @@ fn what_is_newer_or_not_ours_is_left_as_it_is() {
     let home = TempDir::new().expect("a directory");
     let newer = home.path().join("newer");
     open(&newer, None).expect("it is created");
-    fs::write(newer.join("format"), "quotagate data 2\n").expect("written");
+    fs::write(newer.join("format"), "quotagate data 3\n").expect("written");
     let foreign = home.path().join("foreign");
     fs::create_dir(&foreign).expect("created");
     fs::write(foreign.join("photo.jpg"), "holidays").expect("written");
     let before = contents(home.path());
-    insta::assert_snapshot!(refused(&newer, None), @"DIR is of format 2, and this quotagate knows none after 1: start the newer one that wrote it, or name another --data-dir; nothing was changed");
+    insta::assert_snapshot!(refused(&newer, None), @"DIR is of format 3, and this quotagate knows none after 2: start the newer one that wrote it, or name another --data-dir; nothing was changed");
     insta::assert_snapshot!(refused(&foreign, None), @r#"DIR is no data directory of quotagate: it has no `format`, and yet holds "photo.jpg"; name another --data-dir, or an empty one"#);
     for dir in [&newer, &foreign] {
         assert!(DataDir::open_existing(dir, "that looks", now()).is_err());

@@ -20,6 +20,7 @@ mod data_dir;
 mod journal;
 mod linearizable;
 mod load;
+mod metered;
 mod model;
 mod plane;
 mod properties;

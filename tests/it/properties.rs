@@ -179,7 +179,7 @@ fn cases(share: u32) -> ProptestConfig {
     }
 }
 
-/// How long a deleted user's entry outlives its 32 days is the sweep's affair: with a budget of users, no month passes.
+/// How long a deleted user's entry outlives its 39 days is the sweep's affair: with a budget of users, no month passes.
 fn without_long_times(step: Step) -> Step {
     match step {
         Step::Pass(ms) => Step::Pass(ms.min(HOUR_MS)),

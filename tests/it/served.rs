@@ -6,6 +6,7 @@ mod examples;
 mod replays;
 mod stored;
 mod unix;
+mod usage;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;

@@ -5,7 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use quotagate::admission::{Decision, Mode, NewFriendship, NewGroup, Operation, Request, Sides};
-use quotagate::catalog::{AddOn, Catalog, GroupType, ReasonCodes};
+use quotagate::catalog::{AddOn, Catalog, Edition, EditionId, GroupType, ReasonCodes, Tier};
 use quotagate::config;
 use quotagate::entitlement::{Policy, Terms};
 use quotagate::gateway::Gateway;
@@ -55,6 +55,37 @@ pub fn catalog_with(edit: impl Fn(&mut GroupType)) -> Arc<Catalog> {
         ReasonCodes::from_fn(|reason| bundled.code(reason)),
     );
     Arc::new(catalog.expect("as consistent as the bundled one"))
+}
+
+/// The bundled catalog with other editions and tiers.
+pub fn catalog_selling(
+    edit: impl Fn(&mut Vec<Edition>),
+    price: impl Fn(&mut Tier),
+) -> Arc<Catalog> {
+    let bundled = catalog();
+    let mut editions: Vec<_> = bundled.editions().map(|(_, it)| it.clone()).collect();
+    edit(&mut editions);
+    let mut tiers = Vec::new();
+    for add_on in AddOn::ALL {
+        for (id, edition) in bundled.editions() {
+            let place = editions.iter().position(|it| it.name == edition.name);
+            let Some(place) = place.and_then(EditionId::at) else {
+                continue;
+            };
+            for tier in bundled.tiers(add_on, id) {
+                let mut tier = tier.clone();
+                tier.edition = place;
+                price(&mut tier);
+                tiers.push(tier);
+            }
+        }
+    }
+    let types = bundled.group_types().cloned().collect();
+    let codes = ReasonCodes::from_fn(|reason| bundled.code(reason));
+    let assumed = bundled.assumed_group_type();
+    let currency = bundled.currency.clone();
+    let made = Catalog::new(currency, editions, tiers, types, assumed, codes);
+    Arc::new(made.expect("a consistent catalog"))
 }
 
 /// The bundled catalog with the rules of a limits file.

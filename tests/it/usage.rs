@@ -1,5 +1,7 @@
 //! Usage that leaves the gateway: sketches that others read, records that are merged, events that are exported.
 
+mod endpoint;
+mod export;
 mod merge;
 mod python;
 

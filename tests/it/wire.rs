@@ -1,6 +1,7 @@
 //! The server over its sockets: what it answers to right and wrong calls, what hostile peers can take, how it ends.
 
 mod answers;
+mod calendar;
 mod control;
 mod disk;
 mod drain;
@@ -15,5 +16,6 @@ mod raw;
 mod reload;
 mod slow;
 mod tools;
+mod usage;
 mod watch;
 mod wrong;

@@ -71,6 +71,8 @@ struct OfDay {
     day: String,
     users: u32,
     peak_groups: u32,
+    peak_av_chat_rooms: u32,
+    bandwidth_bps: u64,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -120,6 +122,8 @@ fn of_apps(examined: &Examined, with_days: bool) -> Vec<OfApp> {
             day: usage.day.to_string(),
             users: usage.users,
             peak_groups: usage.peak_groups,
+            peak_av_chat_rooms: usage.peak_av_chat_rooms,
+            bandwidth_bps: facts.bandwidth(usage.day),
         });
         OfApp {
             app: app.get(),
@@ -155,10 +159,24 @@ fn text(stats: &Stats) -> String {
         listed.add_row(std::iter::once(one.app.to_string()).chain(counts));
     }
     let apps = finished(listed, 1);
-    let mut listed = table(&["day", "users", "peak groups"]);
+    let header = [
+        "day",
+        "users",
+        "peak groups",
+        "peak AVChatRooms",
+        "peak bps",
+    ];
+    let mut listed = table(&header);
     for day in stats.apps.iter().flat_map(|one| &one.days) {
-        let (users, groups) = (day.users.into(), day.peak_groups.into());
-        listed.add_row([day.day.clone(), shown(users), shown(groups)]);
+        let counts = [day.users, day.peak_groups, day.peak_av_chat_rooms];
+        let counts = counts.map(|count| shown(count.into()));
+        let bandwidth = shown(day.bandwidth_bps);
+        listed.add_row(
+            [day.day.clone()]
+                .into_iter()
+                .chain(counts)
+                .chain([bandwidth]),
+        );
     }
     let days = finished(listed, 1);
     let mut listed = table(&["change since the snapshot", "count"]);

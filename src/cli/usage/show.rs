@@ -18,6 +18,7 @@ Examples:
   quotagate usage 1400000001
   quotagate usage 1400000001 user alice
   quotagate usage 1400000001 group lobby --json
+  quotagate usage show 1400000001
 
 Exit status:
   0  shown

@@ -249,7 +249,7 @@ impl Story {
     fn walk(&mut self) {
         let Some((walk, before)) = self.walk.take() else {
             let today = self.facts.counts.day().number();
-            let ago = [33, 32, 31, 5, 2, 1, 0];
+            let ago = [40, 39, 38, 5, 2, 1, 0];
             let days = ago.map(|ago| Day::from_number(today - ago).next()).into();
             let (kept, walk) = self.facts.begin_walk(days);
             for (day, sketch) in kept {

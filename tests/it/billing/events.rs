@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::generate::{Act, EDITIONS, END, Step, account, date, milli, steps, time};
 use super::script::told;
-use crate::support::{app, at, catalog};
-use quotagate::catalog::{AddOn, Bound, Catalog, Edition, ReasonCodes, Tier};
+use crate::support::{app, at, catalog, catalog_selling as edited};
+use quotagate::catalog::{Bound, Catalog};
 use quotagate::id::AccountId;
 use quotagate::metering::Counted;
 use quotagate::money::{Money, Quantity};
@@ -16,34 +16,6 @@ use quotagate::rating::{
 };
 use quotagate::subscription::{Change, Refusal, Settings};
 use quotagate::time::{Day, Timestamp, Zone};
-
-/// The bundled catalog with other editions and tiers.
-fn edited(edit: impl Fn(&mut Vec<Edition>), price: impl Fn(&mut Tier)) -> Arc<Catalog> {
-    let bundled = catalog();
-    let mut editions: Vec<_> = bundled.editions().map(|(_, it)| it.clone()).collect();
-    edit(&mut editions);
-    let mut tiers = Vec::new();
-    for add_on in AddOn::ALL {
-        for (id, edition) in bundled.editions() {
-            let place = editions.iter().position(|it| it.name == edition.name);
-            let Some(place) = place.and_then(quotagate::catalog::EditionId::at) else {
-                continue;
-            };
-            for tier in bundled.tiers(add_on, id) {
-                let mut tier = tier.clone();
-                tier.edition = place;
-                price(&mut tier);
-                tiers.push(tier);
-            }
-        }
-    }
-    let types = bundled.group_types().cloned().collect();
-    let codes = ReasonCodes::from_fn(|reason| bundled.code(reason));
-    let assumed = bundled.assumed_group_type();
-    let currency = bundled.currency.clone();
-    let made = Catalog::new(currency, editions, tiers, types, assumed, codes);
-    Arc::new(made.expect("a consistent catalog"))
-}
 
 /// Everything costs something else, the paid editions have changed their places, and quotas are others.
 fn another() -> Arc<Catalog> {

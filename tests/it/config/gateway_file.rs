@@ -95,6 +95,22 @@ fn the_day_on_which_bills_are_pushed_can_be_said() {
 }
 
 #[test]
+fn a_gateway_may_have_a_name_in_records() {
+    let name = |text: &str| read_settings("g", text).map(|it| it.metered_as);
+    assert_eq!(name("[metering]\n"), Ok(None));
+    for good in ["gate-1", "A.b_c:7", &"x".repeat(64)] {
+        let text = format!("[metering]\ngateway = \"{good}\"\n");
+        assert_eq!(name(&text), Ok(Some(good.into())));
+    }
+    for wrong in ["", "gate 1", "gäte", "a/b", &"x".repeat(65)] {
+        let text = format!("[metering]\ngateway = \"{wrong}\"\n");
+        let said = faults(&text);
+        let expected = "g:2:11: `gateway` must be 1 to 64 letters, digits, dashes, underscores, dots and colons; found";
+        assert!(said.starts_with(expected), "{said}");
+    }
+}
+
+#[test]
 fn every_fault_is_named_with_its_place() {
     let text = r#"listen = "localhost:7600"
 http = 7601

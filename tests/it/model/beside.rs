@@ -6,15 +6,18 @@ use std::sync::Arc;
 use quotagate::admission::Mode;
 use quotagate::catalog::{Bound, Catalog, LimitName};
 use quotagate::entitlement::{Budgets, Entries, Policy, Rule, Setting, Target, Terms, Topic};
-use quotagate::gateway::{Commit, Gateway};
+use quotagate::gateway::{Commit, DayRecord, Gateway, Sketches};
 use quotagate::id::{IdKey, SdkAppId};
+use quotagate::sketch::Sketch;
 use quotagate::subscription::{AppState, Plan, Standing};
 use quotagate::time::{DAY_MS, Timestamp, Zone};
 
-use super::facts::Group;
+use super::facts::{Group, day_of};
 use super::{Id, Kind, Model, Op, Rules, Verdict};
 use crate::support::{MORNING, app, at, catalog_with, group, user};
 
+/// What ids are hashed with.
+pub const KEY: IdKey = IdKey::new(*b"a key for tests.");
 /// No budget.
 pub const ENDLESS: Entries = Entries {
     users: u64::MAX,
@@ -96,7 +99,7 @@ impl Beside {
     pub fn new(rules: Rules, edition: Id) -> Self {
         let terms = rules.terms();
         let catalog = Arc::clone(&terms.catalog);
-        let gateway = Gateway::new(terms, IdKey::new(*b"a key for tests."));
+        let gateway = Gateway::new(terms, KEY);
         let now = at(MORNING);
         gateway
             .create_app(app(1), Plan::of(edition), Standing::GOOD, now)
@@ -200,6 +203,17 @@ impl Beside {
     }
 }
 
+/// The bytes of the sketch of these users.
+pub fn sketch_of<'a>(users: impl Iterator<Item = &'a Id>) -> Vec<u8> {
+    let hasher = KEY.hasher();
+    let mut sketch = Sketch::new();
+    for id in users {
+        let key = hasher.user(user(id));
+        sketch.add(u128::from(key.high) << 64 | u128::from(key.low));
+    }
+    sketch.to_bytes()
+}
+
 /// A gateway that is asked about an app at a time, and what it is asked for.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
@@ -244,10 +258,11 @@ impl Asked<'_> {
             facts.day
         );
         let months = usage.months.iter().map(|month| {
-            let (users, groups) = (month.peak_dau, month.peak_groups);
-            (month.month, u64::from(users), u64::from(groups))
+            let counts = (month.peak_groups.into(), month.peak_av_chat_rooms.into());
+            (month.month, u64::from(month.peak_dau), counts)
         });
         assert_eq!(months.collect::<Vec<_>>(), facts.months(), "{told}: months");
+        self.compare_days(model);
         for id in users {
             self.compare_user(model, id);
         }
@@ -265,6 +280,44 @@ impl Asked<'_> {
                 }),
                 "{told}: type and members of {id}"
             );
+        }
+    }
+
+    /// What is told of its days must be what happened, to the last user.
+    fn compare_days(&self, model: &Model) {
+        let (facts, now, told) = (&model.facts, self.now, self.told);
+        let records = self
+            .gateway
+            .usage_since(self.app, None, now, Sketches::Wanted);
+        let mut metered = facts.metered();
+        // Days that are not kept for certain.
+        metered.retain(|day, _| {
+            records.iter().any(|record| record.usage.day == *day) || day.plus(37) >= facts.day
+        });
+        let found = records.iter().map(
+            |DayRecord {
+                 usage,
+                 bandwidth_bps,
+                 ..
+             }| {
+                let counts = [usage.users, usage.peak_groups, usage.peak_av_chat_rooms];
+                let [users, groups, rooms] = counts.map(u64::from);
+                (usage.day, (users, groups, rooms, *bandwidth_bps))
+            },
+        );
+        assert!(found.eq(metered), "{told}: {records:?} of {facts:?}");
+        for record in records {
+            let day = record.usage.day;
+            let is_remembered = facts.day.number().saturating_sub(day.number()) <= 39;
+            let expected =
+                is_remembered.then(|| sketch_of(facts.logins.get(&day).into_iter().flatten()));
+            assert_eq!(
+                record.sketch.map(|it| it.to_bytes()),
+                expected,
+                "{told}: users of {day}"
+            );
+            let is_final = day_of(now).number() > day.number() + 31;
+            assert_eq!(record.is_final, is_final, "{told}: {day} at {now}");
         }
     }
 

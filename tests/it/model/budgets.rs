@@ -68,7 +68,7 @@ impl Model {
         }
     }
 
-    /// Users that take room in memory: those that exist, and those deleted whose last login is at most 32 days back.
+    /// Users that take room in memory: those that exist, and those deleted whose last login is at most 39 days back.
     fn user_entries(&self) -> BTreeSet<Id> {
         let gone = self
             .facts

@@ -87,9 +87,18 @@ pub struct Facts {
     pub created: Vec<Id>,
     /// Types of the groups deleted on the day.
     pub deleted: Vec<Id>,
-    /// Most groups at once, by month.
-    pub peaks: BTreeMap<Month, u64>,
+    /// Most groups at once, and most AVChatRooms, by month; and by day, of days that had any and of the app's.
+    pub peaks: BTreeMap<Month, Counts>,
+    pub day_peaks: BTreeMap<Day, Counts>,
+    /// Most bits per second, of days that had some.
+    pub bandwidth: BTreeMap<Day, u64>,
 }
+
+/// Groups of all types, and AVChatRooms.
+pub type Counts = (u64, u64);
+
+/// What is metered of a day: users, groups, AVChatRooms, bits per second.
+pub type Metered = (u64, u64, u64, u64);
 
 pub fn day_of(at: Timestamp) -> Day {
     Zone::UTC_PLUS_8.day(at)
@@ -107,7 +116,9 @@ impl Facts {
             day,
             created: Vec::new(),
             deleted: Vec::new(),
-            peaks: BTreeMap::from([(day.month(), 0)]),
+            peaks: BTreeMap::from([(day.month(), (0, 0))]),
+            day_peaks: BTreeMap::from([(day, (0, 0))]),
+            bandwidth: BTreeMap::new(),
         }
     }
 
@@ -117,12 +128,13 @@ impl Facts {
         if day <= self.day {
             return;
         }
-        let mut month = self.day.month();
-        while month < day.month() {
-            month = month.next();
-            self.peaks.insert(month, self.groups.len() as u64);
+        while self.day < day {
+            self.day = self.day.next();
+            if !self.groups.is_empty() || self.day == day {
+                self.meter_groups();
+            }
+            self.peaks.entry(self.day.month()).or_default();
         }
-        self.day = day;
         self.created.clear();
         self.deleted.clear();
     }
@@ -135,8 +147,38 @@ impl Facts {
     /// A group begins to exist; one that is taken in was not created today.
     pub fn adopt_group(&mut self, id: Id, kind: Id, owner: Option<Id>) {
         self.groups.insert(id, Group { kind, owner });
-        let peak = self.peaks.entry(self.day.month()).or_default();
-        *peak = (*peak).max(self.groups.len() as u64);
+        self.meter_groups();
+    }
+
+    fn meter_groups(&mut self) {
+        let (groups, rooms) = (self.groups.len() as u64, self.groups_of("AVChatRoom"));
+        let month = self.peaks.entry(self.day.month()).or_default();
+        for peak in [month, self.day_peaks.entry(self.day).or_default()] {
+            *peak = (peak.0.max(groups), peak.1.max(rooms));
+        }
+    }
+
+    pub fn report(&mut self, day: Day, bits_per_second: u64) {
+        if bits_per_second > 0 {
+            let peak = self.bandwidth.entry(day).or_default();
+            *peak = (*peak).max(bits_per_second);
+        }
+    }
+
+    pub fn metered_on(&self, day: Day) -> Metered {
+        let (groups, rooms) = self.day_peaks.get(&day).copied().unwrap_or_default();
+        let bits = self.bandwidth.get(&day).copied().unwrap_or_default();
+        (self.day_users(day), groups, rooms, bits)
+    }
+
+    /// Every day on which something is metered.
+    pub fn metered(&self) -> BTreeMap<Day, Metered> {
+        let days = self.day_peaks.keys().chain(self.logins.keys());
+        let days = days.chain(self.bandwidth.keys());
+        let of = |day: &Day| (*day, self.metered_on(*day));
+        days.map(of)
+            .filter(|(_, metered)| *metered != (0, 0, 0, 0))
+            .collect()
     }
 
     /// Whether there was such a group.
@@ -172,9 +214,9 @@ impl Facts {
         self.logins.get(&day).map_or(0, |users| users.len() as u64)
     }
 
-    /// Everybody whose last login is at most 32 days back.
+    /// Everybody whose last login is at most 39 days back.
     pub fn logged_in_lately(&self) -> impl Iterator<Item = Id> {
-        let first = Day::from_number(self.day.number().saturating_sub(32));
+        let first = Day::from_number(self.day.number().saturating_sub(39));
         self.logins
             .range(first..)
             .flat_map(|(_, users)| users.iter().copied())
@@ -196,11 +238,11 @@ impl Facts {
         difference(of_kind(&self.created), of_kind(&self.deleted))
     }
 
-    /// Every month with its peaks of users of a day and of groups.
-    pub fn months(&self) -> Vec<(Month, u64, u64)> {
-        let mut months: BTreeMap<Month, (u64, u64)> = BTreeMap::new();
-        for (month, groups) in &self.peaks {
-            months.entry(*month).or_default().1 = *groups;
+    /// Every month with its peaks of users of a day, of groups and of AVChatRooms.
+    pub fn months(&self) -> Vec<(Month, u64, Counts)> {
+        let mut months: BTreeMap<Month, (u64, Counts)> = BTreeMap::new();
+        for (month, counts) in &self.peaks {
+            months.entry(*month).or_default().1 = *counts;
         }
         for (day, users) in &self.logins {
             let peak = &mut months.entry(day.month()).or_default().0;

@@ -22,7 +22,7 @@ use quotagate::id::{GroupId, UserId};
 use quotagate::subscription::Standing;
 use quotagate::time::Timestamp;
 
-pub use beside::{Asked, Beside, ENDLESS};
+pub use beside::{Asked, Beside, ENDLESS, KEY};
 pub use facts::Facts;
 
 /// An id of a user, group, type or edition.

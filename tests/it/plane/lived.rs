@@ -17,7 +17,7 @@ use quotagate::simulate::Played;
 use quotagate::subscription::{AppState, Settings};
 use quotagate::time::{DAY_MS, Day, Timestamp, Zone};
 
-fn field<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
+pub fn field<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
     line[name].as_str()
 }
 
@@ -66,7 +66,7 @@ fn is_livable(
 }
 
 /// The same with every line at an instant of its own, as calls are.
-fn spread(text: &str) -> String {
+pub fn spread(text: &str) -> String {
     let (mut lines, mut last, mut later) = (Vec::new(), String::new(), 0);
     for line in text.lines() {
         let value: Value = serde_json::from_str(line).expect("JSON");
@@ -172,7 +172,7 @@ fn same_books(name: &str, rig: &Rig, played: &Played) {
     }
 }
 
-fn act(rig: &Rig, line: &Value, place: u64) -> Result<(), ControlError> {
+pub fn act(rig: &Rig, line: &Value, place: u64) -> Result<(), ControlError> {
     let caller = super::rig::caller();
     let now = rig.now;
     match field(line, "op").expect("an operation") {

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::support::{app, at, terms, user};
 use quotagate::admission::{LoginTime, Mode, NewGroup, Operation};
 use quotagate::catalog::Catalog;
-use quotagate::control::{ControlError, ControlPlane, Wanted, WantedChange};
+use quotagate::control::{Closed, ControlError, ControlPlane, Wanted, WantedChange};
 use quotagate::entitlement::Terms;
 use quotagate::gateway::Gateway;
 use quotagate::id::{AccountId, GroupId, IdKey, SdkAppId};
@@ -232,6 +232,57 @@ impl Rig {
         );
     }
 
+    /// Operators put an app on an edition.
+    pub fn set_edition(&self, id: u32, edition: &str) -> Result<(), ControlError> {
+        let caller = caller();
+        let call = self.plane.set_edition(&caller, app(id), edition, self.now);
+        self.runtime.block_on(call)
+    }
+
+    pub fn disable(&self, id: u32, confirm: u32) -> Result<(), ControlError> {
+        let caller = caller();
+        let call = self.plane.disable(&caller, app(id), app(confirm), self.now);
+        self.runtime.block_on(call)
+    }
+
+    pub fn prepay(&self, id: u32, until: &str) -> Result<(), ControlError> {
+        let (caller, day) = (caller(), Day::parse(until).expect("a day"));
+        let call = self.plane.prepay(&caller, app(id), day, self.now);
+        self.runtime.block_on(call)
+    }
+
+    pub fn credit(&self, of: &str, amount: &str, reference: &str) -> Result<(), ControlError> {
+        let (caller, account) = (caller(), account(of));
+        let call = self.plane.credit(
+            &caller,
+            account,
+            money(amount),
+            "goodwill",
+            reference,
+            self.now,
+        );
+        self.runtime.block_on(call).map(drop)
+    }
+
+    pub fn close_month(&self, of: Option<&str>) -> Result<Closed, ControlError> {
+        let caller = caller();
+        let call = self.plane.close_month(&caller, of.map(month), self.now);
+        self.runtime.block_on(call)
+    }
+
+    pub fn preview_bill(&self, of: &str, of_month: Option<&str>) -> Result<Bill, ControlError> {
+        let account = account(of);
+        let call = self
+            .plane
+            .preview_bill(&account, of_month.map(month), self.now);
+        self.runtime.block_on(call)
+    }
+
+    /// Day like `2026-02-20`: so many users log in on it.
+    pub fn users(&self, id: u32, on: &str, count: u64) {
+        self.log_in(id, Day::parse(on).expect("a day"), count);
+    }
+
     /// The state by which the gateway decides at an instant.
     pub fn state(&self, id: u32, at: Timestamp) -> Option<AppState> {
         let entitlements = self.gateway.entitlements(app(id), at)?;
@@ -267,7 +318,19 @@ impl Rig {
             let view = self
                 .runtime
                 .block_on(self.plane.account(&account, self.now));
-            told.push(format!("{:?}", view.ok()));
+            let Ok(view) = view else {
+                continue;
+            };
+            // Amounts as they are shown: how many zeros stand behind them is no difference.
+            let owed = view.unpaid.iter();
+            let owed: Vec<_> = owed
+                .map(|it| format!("{} {}", it.month, it.total))
+                .collect();
+            let (balance, from) = (view.balance, [view.suspended_from, view.repossessed_from]);
+            told.push(format!(
+                "{name}: {balance} {owed:?} {:?} {from:?} {:?}",
+                view.arrears_since, view.apps
+            ));
         }
         for id in apps {
             let view = self.runtime.block_on(self.plane.subscription(*id));

@@ -120,10 +120,10 @@ impl StoredFile for File {
     }
 }
 
-/// A header with its checksum: of a segment, or of a snapshot, which go on from position 0.
-fn header(magic: [u8; 8]) -> Vec<u8> {
+/// A header of a version with its checksum: of a segment, or of a snapshot, which go on from position 0.
+fn header(magic: [u8; 8], version: u64) -> Vec<u8> {
     let mut header = magic.to_vec();
-    header.extend(1_u64.to_le_bytes());
+    header.extend(version.to_le_bytes());
     header.extend(SET.to_le_bytes());
     header.resize(60, 0);
     header.extend(crc32c::crc32c(&header).to_le_bytes());
@@ -151,7 +151,7 @@ fn piece<'i>(input: &mut &'i [u8]) -> Option<&'i [u8]> {
 
 /// A segment of entries, a frame each: two bytes say the app and how far time goes on, the rest are records.
 fn segment(mut input: &[u8]) -> Vec<u8> {
-    let mut segment = header(*b"QGJOURNL");
+    let mut segment = header(*b"QGJOURNL", 1);
     let (mut position, mut at) = (0_u64, 1_770_000_000_000_i64);
     while let Some(piece) = piece(&mut input) {
         let [app, time, records @ ..] = piece else {
@@ -174,9 +174,10 @@ fn segment(mut input: &[u8]) -> Vec<u8> {
     segment
 }
 
-/// A snapshot of blocks: four bytes say kind, app, position and first slot, the rest is the body.
+/// A snapshot of blocks: its length says the version, four bytes kind, app, position and first slot, the rest is the body.
 fn snapshot(mut input: &[u8]) -> Vec<u8> {
-    let mut snapshot = header(*b"QGSNAPSH");
+    let version = 1 + u64::from(!input.len().is_multiple_of(3));
+    let mut snapshot = header(*b"QGSNAPSH", version);
     let mut blocks = 0_u64;
     let mut put = |tag: [u8; 4], body: &[u8]| {
         let [kind, app, position, first] = tag;
@@ -208,7 +209,10 @@ fn described(input: &[u8]) -> BTreeMap<String, Bytes> {
     let (left, right) = rest.split_at(rest.len().min(usize::from(how / 4) * 16));
     let files = match how % 4 {
         0 => vec![(SEGMENT, rest.to_vec())],
-        1 => vec![(SNAPSHOT, rest.to_vec()), (SEGMENT, header(*b"QGJOURNL"))],
+        1 => vec![
+            (SNAPSHOT, rest.to_vec()),
+            (SEGMENT, header(*b"QGJOURNL", 1)),
+        ],
         2 => vec![(SEGMENT, segment(rest))],
         _ => vec![(SNAPSHOT, snapshot(right)), (SEGMENT, segment(left))],
     };

@@ -1,6 +1,6 @@
-//! Data directories that version 1 of the format has written, and what every later version must find in them.
+//! Data directories that each version of the format has written, and what every later version must find in them.
 //!
-//! `make_golden_directories` has written them, and writes the same bytes again as long as the format is this one.
+//! `make_golden_directories` has written those of the last version, and writes the same bytes again as long as it is that.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,12 +11,12 @@ use std::sync::Arc;
 use quotagate::admission::Mode;
 use quotagate::data_dir::DataDir;
 use quotagate::entitlement::Overrides;
-use quotagate::gateway::{Commit, Control, Gateway};
+use quotagate::gateway::{Commit, Control, DayRecord, Gateway, Reported, Sketches};
 use quotagate::id::IdKey;
 use quotagate::journal::{Directory, Entry, Level, Log, Position, read};
 use quotagate::recovery::recover;
 use quotagate::subscription::{Plan, Standing};
-use quotagate::time::Zone;
+use quotagate::time::{Day, Zone};
 use tempfile::TempDir;
 
 use super::world::{log, options};
@@ -52,6 +52,18 @@ const AFTER: &str = "
     2 register u1 | befriend u1 ü5 | login u1
 ";
 
+/// What version 2 knows besides; app, day and megabits per second.
+const BANDWIDTH: [(u32, &str, u64); 4] = [
+    (1, "2026-05-01", 12),
+    (1, "2026-04-29", 3),
+    (1, "2026-05-01", 15),
+    (2, "2026-04-30", 7),
+];
+/// The versions, and what each has written.
+const VERSIONS: [u32; 2] = [1, 2];
+/// The last one.
+const PRESENT: u32 = 2;
+
 /// How a directory came to be.
 struct Golden {
     name: &'static str,
@@ -83,8 +95,9 @@ const GOLDEN: [Golden; 3] = [
     },
 ];
 
-fn home() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden-1")
+fn home(version: u32) -> PathBuf {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    data.join(format!("golden-{version}"))
 }
 
 /// The gateway of a directory, and how its journal ended.
@@ -99,7 +112,7 @@ fn recovered(dir: &Path, key: IdKey) -> (Gateway, String) {
     let storage = Arc::new(Directory::new(dir));
     let created = |_| Some(Zone::UTC_PLUS_8.day(at(MORNING)));
     let recovered = recover(storage, options(Level::Process), &created, &mut |_| {});
-    let recovered = recovered.expect("what version 1 has written");
+    let recovered = recovered.expect("what a version has written");
     let ending = format!("{:?}", recovered.summary().ending);
     let gateway = Gateway::durable(terms(ADOPT), key, recovered);
     for n in [1, 2] {
@@ -114,8 +127,8 @@ fn recovered(dir: &Path, key: IdKey) -> (Gateway, String) {
     (gateway, ending)
 }
 
-/// All that can be asked about the apps, as text.
-fn told(gateway: &Gateway) -> String {
+/// All that can be asked about the apps, as text: of version 1 without what that did not know.
+fn told(version: u32, gateway: &Gateway) -> String {
     let mut text = String::new();
     for n in [1, 2] {
         let now = at(MORNING);
@@ -132,17 +145,24 @@ fn told(gateway: &Gateway) -> String {
             usage.daily_groups,
         )
         .expect("a text");
-        for (kind, count) in usage.groups_by_type {
+        for (kind, count) in &usage.groups_by_type {
             writeln!(text, "  {kind}: {count}").expect("a text");
         }
-        for day in usage.days {
-            let (users, groups) = (day.users, day.peak_groups);
-            writeln!(text, "  {}: {users} users, {groups} groups", day.day).expect("a text");
+        for day in &usage.days {
+            if version > 1 || is_an_operations_day(day.day) {
+                let (users, groups) = (day.users, day.peak_groups);
+                write!(text, "  {}: {users} users, {groups} groups", day.day).expect("a text");
+                text += &rooms(version, day.peak_av_chat_rooms);
+            }
         }
-        for month in usage.months {
+        for month in &usage.months {
             let (users, groups) = (month.peak_dau, month.peak_groups);
-            let month = month.month;
-            writeln!(text, "  {month}: {users} users, {groups} groups at most").expect("a text");
+            let name = month.month;
+            write!(text, "  {name}: {users} users, {groups} groups at most").expect("a text");
+            text += &rooms(version, month.peak_av_chat_rooms);
+        }
+        if version > 1 {
+            write_records(&mut text, gateway, n);
         }
         for id in USERS {
             if let Some(usage) = gateway.user_usage(app(n), user(id), now) {
@@ -163,6 +183,49 @@ fn told(gateway: &Gateway) -> String {
     text
 }
 
+/// Days that version 1 kept had an operation; since then those between have the groups that were there.
+fn is_an_operations_day(day: Day) -> bool {
+    let days = ["02-20", "03-02", "03-03", "04-30", "05-01", "05-02"];
+    days.iter().any(|of| day.to_string().ends_with(of))
+}
+
+/// What is expected, but for days that version 1 kept for longer: others have been carried into their place since.
+fn still_kept(version: u32, expected: &str, found: &str) -> String {
+    let is_day = |line: &str| line.starts_with("  2026-") && line.get(9..10) == Some("-");
+    let is_old = |line: &str| version == 1 && is_day(line) && line < "  2026-03-23: ";
+    let is_there = |line: &&str| found.lines().any(|it| it == *line) || !is_old(line);
+    expected
+        .lines()
+        .filter(is_there)
+        .fold(String::new(), |text, line| text + line + "\n")
+}
+
+fn rooms(version: u32, rooms: u32) -> String {
+    match version {
+        1 => "\n".to_owned(),
+        _ => format!(", {rooms} AVChatRooms\n"),
+    }
+}
+
+/// What is told of an app's days.
+fn write_records(text: &mut String, gateway: &Gateway, n: u32) {
+    for record in gateway.usage_since(app(n), None, at(MORNING), Sketches::Wanted) {
+        let DayRecord {
+            usage,
+            bandwidth_bps,
+            sketch,
+            ..
+        } = record;
+        let users = sketch.map_or("?".to_owned(), |it| it.count().estimate.to_string());
+        let (day, stamp) = (usage.day, usage.changed_at);
+        writeln!(
+            text,
+            "  {day} as of {stamp}: {users} in the sketch, {bandwidth_bps} bps"
+        )
+        .expect("a text");
+    }
+}
+
 /// Files of a directory as they are kept: without those that are of no meaning when nobody works with it.
 fn kept(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let listed = fs::read_dir(dir).expect("a directory");
@@ -180,17 +243,29 @@ fn kept(dir: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn a_directory_of_version_1_is_opened_with_all_that_is_in_it() {
-    for golden in &GOLDEN {
+fn a_directory_of_each_version_is_opened_with_all_that_is_in_it_and_becomes_one_of_the_last() {
+    for (version, golden) in VERSIONS
+        .iter()
+        .flat_map(|n| GOLDEN.iter().map(move |it| (*n, it)))
+    {
+        let told = |gateway: &Gateway| told(version, gateway);
         let copy = TempDir::new().expect("a directory");
-        for (name, content) in kept(&home().join(golden.name)) {
+        for (name, content) in kept(&home(version).join(golden.name)) {
             fs::write(copy.path().join(name), content).expect("written");
         }
         let (held, gateway, ending) = open(copy.path());
-        let expected = fs::read_to_string(home().join(format!("{}.txt", golden.name)));
+        let expected = fs::read_to_string(home(version).join(format!("{}.txt", golden.name)));
         let expected = expected.expect("a text");
-        assert_eq!(told(&gateway), expected, "{}", golden.name);
+        let found = told(&gateway);
+        assert_eq!(
+            found,
+            still_kept(version, &expected, &found),
+            "{}",
+            golden.name
+        );
         assert!(ending.to_lowercase().starts_with(golden.ending), "{ending}");
+        let format = fs::read_to_string(copy.path().join("format")).expect("a text");
+        assert_eq!(format, "quotagate data 2\n");
         // It is gone on with, by this version's snapshot, and is the same again.
         play(
             &gateway,
@@ -200,27 +275,32 @@ fn a_directory_of_version_1_is_opened_with_all_that_is_in_it() {
         let after = told(&gateway);
         assert_ne!(after, expected);
         drop((gateway, held));
-        assert_eq!(told(&open(copy.path()).1), after, "{}", golden.name);
+        assert_eq!(
+            told(&open(copy.path()).1),
+            after,
+            "{version}, {}",
+            golden.name
+        );
     }
 }
 
 #[test]
 fn every_kind_of_record_and_a_slot_that_is_used_again_is_in_them() {
-    let kinds: BTreeSet<_> = records("journal")
-        .into_iter()
-        .map(|(_, kind, _)| kind)
-        .collect();
-    assert_eq!(kinds, (1..=13).collect());
+    for (version, last) in [(1, 13), (2, 15)] {
+        let records = records(version, "journal").into_iter();
+        let kinds: BTreeSet<_> = records.map(|(_, kind, _)| kind).collect();
+        assert_eq!(kinds, (1..=last).collect());
+    }
     // Users of app 1 that are given the slots 0 to 3: four at first, and after a snapshot another.
     let is_given =
         |(app, kind, slot): &&(u32, u8, u32)| *app == 1 && [2, 3].contains(kind) && *slot < 4;
-    let given = |name| records(name).iter().filter(is_given).count();
+    let given = |name| records(PRESENT, name).iter().filter(is_given).count();
     assert_eq!((given("journal"), given("snapshot")), (4, 1));
 }
 
 /// The records of a directory's journal: of which app, which kind, and the first slot in each that has one.
-fn records(name: &str) -> Vec<(u32, u8, u32)> {
-    let storage = Directory::new(home().join(name));
+fn records(version: u32, name: &str) -> Vec<(u32, u8, u32)> {
+    let storage = Directory::new(home(version).join(name));
     let segments = kept(storage.path()).into_iter();
     let mut names = segments.map(|(name, _)| name);
     let first = names.find_map(|name| {
@@ -234,7 +314,7 @@ fn records(name: &str) -> Vec<(u32, u8, u32)> {
         while let Some((kind, bytes)) = rest.split_first() {
             // As in the table of records: fixed fields, then in some an id with its length.
             let (fields, has_id) = match kind {
-                1 => (2, false),
+                1 | 15 => (2, false),
                 2 => (20, true),
                 3 => (34, true),
                 4 | 5 => (4, false),
@@ -242,6 +322,7 @@ fn records(name: &str) -> Vec<(u32, u8, u32)> {
                 9 => (37, true),
                 10 => (21, true),
                 11 => (5, false),
+                14 => (10, false),
                 _ => (8, false),
             };
             let slot = bytes.first_chunk().map(|slot| u32::from_le_bytes(*slot));
@@ -300,7 +381,7 @@ fn first_segment() -> Vec<u8> {
 }
 
 fn make(golden: &Golden, dir: &Path) {
-    fs::write(dir.join("format"), "quotagate data 1\n").expect("written");
+    fs::write(dir.join("format"), format!("quotagate data {PRESENT}\n")).expect("written");
     fs::write(dir.join("id_key"), KEY).expect("written");
     fs::write(dir.join("journal-0000000000000000.qgj"), first_segment()).expect("written");
     let key = IdKey::parse(KEY.trim()).expect("a key");
@@ -310,6 +391,13 @@ fn make(golden: &Golden, dir: &Path) {
         gateway.take_snapshot().expect("a snapshot");
     }
     play(&gateway, AFTER);
+    for (n, day, megabits) in BANDWIDTH {
+        let now = at("2026-05-01T00:00:00+08:00");
+        let (day, bits) = (Day::parse(day).expect("a day"), megabits * 1_000_000);
+        let reported = gateway.report_bandwidth(app(n), day, bits, now);
+        assert_eq!(reported, Reported::Taken);
+        settle(log(&gateway));
+    }
     if golden.torn_bytes == 0 {
         log(&gateway).close().expect("closed");
         return;
@@ -327,19 +415,19 @@ fn make(golden: &Golden, dir: &Path) {
 }
 
 #[test]
-#[ignore = "writes tests/data/golden-1 anew, which stays as it is once published: \
+#[ignore = "writes tests/data/golden-2 anew, which stays as it is once published: \
             cargo test --test it make_golden_directories -- --ignored"]
 fn make_golden_directories() {
     for golden in &GOLDEN {
         let made = TempDir::new().expect("a directory");
         make(golden, made.path());
-        let dir = home().join(golden.name);
+        let dir = home(PRESENT).join(golden.name);
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).expect("created");
         for (name, content) in kept(made.path()) {
             fs::write(dir.join(name), content).expect("written");
         }
-        let text = told(&open(made.path()).1);
-        fs::write(home().join(format!("{}.txt", golden.name)), text).expect("written");
+        let text = told(PRESENT, &open(made.path()).1);
+        fs::write(home(PRESENT).join(format!("{}.txt", golden.name)), text).expect("written");
     }
 }

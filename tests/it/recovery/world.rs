@@ -9,8 +9,7 @@ use std::sync::Arc;
 use quotagate::admission::Mode;
 use quotagate::catalog::LimitName;
 use quotagate::entitlement::{Enforcement, Entries, Overrides};
-use quotagate::gateway::{Ask, Commit, Control, Gateway};
-use quotagate::id::IdKey;
+use quotagate::gateway::{Ask, Commit, Control, Gateway, Reported, Sketches};
 use quotagate::journal::{Level, Log, Options, Position, Storage};
 use quotagate::recovery::{RecoverError, Recovered, recover};
 use quotagate::subscription::{Plan, Standing};
@@ -19,12 +18,11 @@ use quotagate::time::{DAY_MS, Day, Timestamp, Zone};
 use super::workload::{GROUPS, USERS, mode, op, pass_ms};
 use crate::journal::dice::Dice;
 use crate::journal::faulty::{End, Faulty};
-use crate::model::{Asked, Facts, Id, Limits, Model, Op, Rules, Verdict, kinds};
+use crate::model::{Asked, Facts, Id, KEY, Limits, Model, Op, Rules, Verdict, kinds};
 use crate::support::{MORNING, app, at};
 
 /// Editions of the apps, which are 1, 2 and 3.
 const EDITIONS: [Id; 3] = ["trial", "pro", "trial"];
-const KEY: IdKey = IdKey::new(*b"a key for tests.");
 
 /// What an app was after an entry.
 #[derive(Clone, Debug)]
@@ -182,12 +180,34 @@ impl World {
             told,
         };
         asked.compare(&self.models[n], &USERS, &GROUPS);
+        for record in gateway.usage_since(app, None, now, Sketches::Left) {
+            let (day, stamp) = (record.usage.day, record.usage.changed_at);
+            match self.changed(n, day) {
+                // Somewhere before the next entry.
+                Some(point) if point.is_first_of_two => assert!(stamp >= point.end.get()),
+                point => assert_eq!(Some(stamp), point.map(|it| it.end.get()), "{told}: {day}"),
+            }
+        }
         let position = log(gateway).position();
         assert_eq!(
             position,
             self.position(),
             "{told}: asking has changed something"
         );
+    }
+
+    /// The entry that last changed what is metered of a day.
+    fn changed(&self, n: usize, day: Day) -> Option<&Point> {
+        let of = |point: &&Point| point.facts.metered_on(day);
+        let mut points = self.points.iter().rev().filter(|point| point.app == n);
+        let mut last = points.next()?;
+        for before in points {
+            if of(&before) != of(&last) {
+                return Some(last);
+            }
+            last = before;
+        }
+        Some(last)
     }
 
     /// Every app as it is now.
@@ -232,7 +252,8 @@ impl World {
             self.pass(ms);
         }
         let n = self.dice.below(EDITIONS.len());
-        match self.dice.below(6) {
+        match self.dice.below(7) {
+            6 => self.report_bandwidth(gateway, n),
             0..=2 => self.one(gateway, n),
             3 => self.each(gateway),
             _ => self.batch(gateway, n),
@@ -288,6 +309,22 @@ impl World {
         let verdicts: Vec<_> = answer.decisions.iter().map(Verdict::from).collect();
         let expected = self.models[n].admit_batch(&ops, mode, commit, self.now);
         assert_eq!((verdicts, answer.committed), expected, "{mode:?} {ops:?}");
+        self.note(n, log(gateway).position());
+    }
+
+    /// A report of bandwidth, of the app's day or a day not long ago.
+    fn report_bandwidth(&mut self, gateway: &Gateway, n: usize) {
+        if gateway.trouble().is_some() {
+            return;
+        }
+        let ago = u16::try_from(self.dice.below(4) * self.dice.below(12)).expect("small");
+        let bits = 1 << self.dice.below(8);
+        let id = app(u32::try_from(n + 1).expect("small"));
+        self.models[n].facts.advance(self.now);
+        let day = Day::from_number(Zone::UTC_PLUS_8.day(self.now).number() - ago);
+        let reported = gateway.report_bandwidth(id, day, bits, self.now);
+        assert_eq!(reported, Reported::Taken);
+        self.models[n].facts.report(day, bits);
         self.note(n, log(gateway).position());
     }
 

@@ -96,8 +96,7 @@ fn logins_count_once_a_user_and_day() {
     ]);
 }
 
-/// A deleted user's logins are remembered for 32 days, one more than a login may be late: for a clock that
-/// jumps back over midnight.
+/// A deleted user's logins are remembered for 39 days, more than a login may be late: for a clock that jumps back over midnight.
 #[test]
 fn a_deleted_users_logins_outlive_every_late_login() {
     play(&[(

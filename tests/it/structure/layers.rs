@@ -15,7 +15,7 @@ const CLOCKS: &str =
     "std::time::Instant std::time::SystemTime chrono rustix::time tokio::time::Instant";
 
 /// Crates of the edges, of storage and of sketches, and the modules that may name them.
-const EDGES: [(&str, &str); 5] = [
+const EDGES: [(&str, &str); 6] = [
     (
         "serde serde_json toml clap comfy_table indicatif",
         "config trace presentation simulate cli",
@@ -26,6 +26,7 @@ const EDGES: [(&str, &str); 5] = [
     ),
     ("sqlx", "ledger"),
     ("datasketches", "sketch"),
+    ("ureq", "cli"),
     ("anyhow", "cli main"),
 ];
 

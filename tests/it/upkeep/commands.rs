@@ -40,11 +40,11 @@ fn a_whole_directory_is_fine() {
     insta::assert_snapshot!(text, @r"
     DIR: fine
     2 apps: 3 users, 1 group, 1 membership, 0 friend-list entries
-    a snapshot of 662 bytes
+    a snapshot of 698 bytes
     a journal in 1 file, with 2 entries from there on; closed in good order
     ");
     let (_, text) = journal("verify", &dir, &["--json"]);
-    insta::assert_snapshot!(text, @r#"{"fine":true,"apps":2,"users":3,"groups":1,"memberships":1,"friend_entries":0,"unnamed":0,"snapshot_bytes":662,"entries":2,"segments":1,"position":214,"ending":"closed in good order","torn_bytes":0}"#);
+    insta::assert_snapshot!(text, @r#"{"fine":true,"apps":2,"users":3,"groups":1,"memberships":1,"friend_entries":0,"unnamed":0,"snapshot_bytes":698,"entries":2,"segments":1,"position":217,"ending":"closed in good order","torn_bytes":0}"#);
     let (_, text) = journal("stats", &dir, &["--app", "1"]);
     // How long SQLite's file is is its own affair.
     let lines = text.lines().filter(|line| !line.contains("ledger.sqlite"));
@@ -55,9 +55,9 @@ fn a_whole_directory_is_fine() {
     ╞════════════════════════════════════════╡
     │ format                              17 │
     │ id_key                              33 │
-    │ journal-0000000000000069.qgj       245 │
+    │ journal-0000000000000069.qgj       248 │
     │ names-0000000000000069.qgn         184 │
-    │ snapshot-0000000000000069.qgs      662 │
+    │ snapshot-0000000000000069.qgs      698 │
     └────────────────────────────────────────┘
     
     ┌──────────────────────────────────────────────────────────┐
@@ -66,21 +66,22 @@ fn a_whole_directory_is_fine() {
     │ 1         2        1             1                     0 │
     └──────────────────────────────────────────────────────────┘
     
-    ┌──────────────────────────────────┐
-    │ day          users   peak groups │
-    ╞══════════════════════════════════╡
-    │ 2026-03-02       1             1 │
-    └──────────────────────────────────┘
+    ┌────────────────────────────────────────────────────────────────┐
+    │ day          users   peak groups   peak AVChatRooms   peak bps │
+    ╞════════════════════════════════════════════════════════════════╡
+    │ 2026-03-02       1             1                  0          0 │
+    └────────────────────────────────────────────────────────────────┘
     
     ┌───────────────────────────────────┐
     │ change since the snapshot   count │
     ╞═══════════════════════════════════╡
     │ group created                   1 │
     │ member joined                   1 │
+    │ types of AVChatRooms set        1 │
     │ user added                      1 │
     └───────────────────────────────────┘
     
-    positions 0000000000000069 to 00000000000000d6, 2 entries; the journal is closed in good order
+    positions 0000000000000069 to 00000000000000d9, 2 entries; the journal is closed in good order
     ");
     let (_, text) = journal("stats", &dir, &["--json"]);
     let counted: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -125,17 +126,17 @@ fn a_torn_tail_is_told_and_cut_when_asked() {
     let before = files(&dir);
     let (status, text) = journal("verify", &dir, &[]);
     assert_eq!(status, 0, "{text}");
-    insta::assert_snapshot!(text.lines().last().expect("a line"), @"a journal in 1 file, with 2 entries from there on; torn: journal-0000000000000069.qgj has 10 bytes from byte 245 on that were never durable; a start cuts that off");
+    insta::assert_snapshot!(text.lines().last().expect("a line"), @"a journal in 1 file, with 2 entries from there on; torn: journal-0000000000000069.qgj has 10 bytes from byte 248 on that were never durable; a start cuts that off");
     let (status, text) = journal("salvage", &dir, &[]);
     assert_eq!(status, 1);
     insta::assert_snapshot!(text, @r"
-    journal-0000000000000069.qgj has 10 bytes from byte 245 on that were never durable: that would be cut off, as the next start does
+    journal-0000000000000069.qgj has 10 bytes from byte 248 on that were never durable: that would be cut off, as the next start does
     nothing was changed: say --yes to have it done
     ");
     assert_eq!(files(&dir), before, "nothing was changed");
     let (status, text) = journal("salvage", &dir, &["--yes"]);
     assert_eq!(status, 0, "{text}");
-    insta::assert_snapshot!(text, @"cut off: journal-0000000000000069.qgj has 10 bytes from byte 245 on that were never durable");
+    insta::assert_snapshot!(text, @"cut off: journal-0000000000000069.qgj has 10 bytes from byte 248 on that were never durable");
     assert_eq!(journal("salvage", &dir, &[]).0, 0);
     assert_eq!(names(&dir, 1, &[]), ["ann", "bob"]);
 }
@@ -154,7 +155,7 @@ fn damage_is_named_and_salvage_keeps_what_lies_before() {
     let before = files(&dir);
     let (status, text) = journal("verify", &dir, &[]);
     assert_eq!(status, 2);
-    insta::assert_snapshot!(text, @"quotagate: journal-0000000000000069.qgj: damaged at byte 129: entries from position 0000000000000092 on are missing, though journal-0000000000000069.qgj, byte 221, says that all was durable up to 00000000000000d6: restore a backup, or run `quotagate journal salvage DIR`, which keeps what lies before");
+    insta::assert_snapshot!(text, @"quotagate: journal-0000000000000069.qgj: damaged at byte 129: entries from position 0000000000000092 on are missing, though journal-0000000000000069.qgj, byte 224, says that all was durable up to 00000000000000d9: restore a backup, or run `quotagate journal salvage DIR`, which keeps what lies before");
     let (status, text) = journal("verify", &dir, &["--json"]);
     assert_eq!(status, 2);
     assert!(
@@ -167,7 +168,7 @@ fn damage_is_named_and_salvage_keeps_what_lies_before() {
     let (status, text) = journal("salvage", &dir, &[]);
     assert_eq!(status, 1);
     insta::assert_snapshot!(text, @r"
-    journal-0000000000000069.qgj is damaged at byte 129: journal-0000000000000069.qgj, byte 221, says that all was durable up to 00000000000000d6
+    journal-0000000000000069.qgj is damaged at byte 129: journal-0000000000000069.qgj, byte 224, says that all was durable up to 00000000000000d9
     the journal would end there, at position 0000000000000092; what was admitted after that would be lost, and the files kept aside
     nothing was changed: say --yes to have it done
     ");
@@ -225,12 +226,12 @@ fn what_is_foreign_newer_or_no_data_directory_is_left_alone() {
     }
     assert_eq!(files(&dir), before, "nothing was changed");
 
-    fs::write(other.join("format"), "quotagate data 2\n").expect("there is room");
+    fs::write(other.join("format"), "quotagate data 3\n").expect("there is room");
     let before = contents(&other);
     for command in ["verify", "salvage", "snapshot", "stats"] {
         let (status, text) = journal(command, &other, &[]);
         assert_eq!(status, 2, "{command}: {text}");
-        assert!(text.contains("DIR is of format 2"), "{text}");
+        assert!(text.contains("DIR is of format 3"), "{text}");
     }
     assert_eq!(contents(&other), before, "not a byte was touched");
 

@@ -21,6 +21,7 @@ use quotagate::proto::{self, admit_request, operation};
 use quotagate::recovery::recover;
 use quotagate::reload::Reloader;
 use quotagate::server::{Drained, Keeper, Server};
+use quotagate::time::Zone;
 use quotagate::usage::AppUsage;
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
@@ -64,7 +65,7 @@ pub struct Gate {
     pub clock: Clock,
     server: Option<Server>,
     runtime: Runtime,
-    _keeper: Option<Keeper>,
+    keeper: Option<Keeper>,
 }
 
 impl Gate {
@@ -93,8 +94,9 @@ impl Gate {
         let gateway = Arc::new(match setup.storage {
             None => Gateway::new(terms(setup.limits), key),
             Some((storage, options)) => {
-                let recovered = recover(storage, options, &|_| None, &mut |_| {});
-                let recovered = recovered.expect("an empty storage");
+                let created = |_| Some(Zone::default().day(setup.clock.now()));
+                let recovered = recover(storage, options, &created, &mut |_| {});
+                let recovered = recovered.expect("what a gateway has left");
                 Gateway::durable(terms(setup.limits), key, recovered)
             }
         });
@@ -124,7 +126,7 @@ impl Gate {
             clock: setup.clock,
             server: Some(server),
             runtime,
-            _keeper: keeper,
+            keeper,
         }
     }
 
@@ -172,6 +174,13 @@ impl Gate {
     pub fn stop(&mut self) -> Drained {
         let server = self.server();
         self.run(server.stop())
+    }
+
+    /// Stops the server, and closes the journal.
+    pub fn close(mut self) {
+        self.stop();
+        let closed = self.keeper.take().map(Keeper::close);
+        closed.expect("a journal").expect("a disk in good order");
     }
 
     /// What app 1 has.

@@ -65,6 +65,7 @@ fn reflection_shows_every_service_and_file() {
             "quotagate/v1/admission.proto",
         ),
         ("quotagate.v1.ControlService", "quotagate/v1/control.proto"),
+        ("quotagate.v1.UsageService", "quotagate/v1/usage.proto"),
         ("grpc.health.v1.Health", ""),
     ] {
         assert!(names.contains(&service), "{names:?}");
@@ -131,7 +132,7 @@ fn readiness_and_the_way_to_it_are_told_by_http() {
 }
 
 /// Samples that are whole numbers, by name and labels; every one has a type.
-fn metrics(address: SocketAddr) -> BTreeMap<String, i64> {
+pub fn metrics(address: SocketAddr) -> BTreeMap<String, i64> {
     let (status, text) = get(address, "/metrics");
     assert!(status.contains("200"), "{status}");
     let (mut types, mut samples) = (BTreeMap::new(), BTreeMap::new());
