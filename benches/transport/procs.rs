@@ -124,6 +124,7 @@ impl Server {
         let request = CreateAppRequest {
             sdk_app_id: APP,
             edition: "pro".into(),
+            account: String::new(),
         };
         let created = runtime.block_on(async {
             let place = format!("http://{}", self.address);

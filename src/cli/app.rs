@@ -1,12 +1,14 @@
-//! `app`: the apps of a running gateway, their editions and overrides.
+//! `app`: the apps of a running gateway, their editions, add-ons and overrides.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::overrides::in_zone;
 use super::remote::Server;
-use super::table::{bound, enforcement, finished, origin, table, together};
-use super::{json, overrides, print};
+use super::table::{bound, enforcement, finished, origin, shown, table, together};
+use super::{json, overrides, preview, print, subscription};
+use crate::client::Client;
 use crate::proto::app::State;
 use crate::proto::{App, ListAppsResponse};
 
@@ -15,6 +17,11 @@ pub(super) enum Command {
     Create(Create),
     Show(Show),
     List(List),
+    Upgrade(subscription::Upgrade),
+    Change(subscription::Change),
+    Preview(subscription::Preview),
+    Disable(subscription::Disable),
+    Prepaid(subscription::Prepaid),
     SetEdition(SetEdition),
     SetOverride(overrides::Set),
     RemoveOverride(overrides::Remove),
@@ -25,7 +32,7 @@ pub(super) enum Command {
 #[command(after_long_help = "\
 Examples:
   quotagate app create 1400000001
-  quotagate app create 1400000001 --edition pro
+  quotagate app create 1400000001 --edition pro --account acme
 
 Exit status:
   0  created
@@ -36,11 +43,14 @@ pub(super) struct Create {
     /// Its edition, like trial, pro or flagship [default: the catalog's first: trial]
     #[arg(long, value_name = "NAME")]
     edition: Option<String>,
+    /// Who pays for it [default: an account of its own, named after its SDKAppID]
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
     #[command(flatten)]
     common: Common,
 }
 
-/// Shows an app and its limits
+/// Shows an app, its limits and what it costs
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -72,12 +82,13 @@ pub(super) struct List {
     common: Common,
 }
 
-/// Puts an app on another edition, at once
+/// Puts an app on any edition, at once, whatever the calendar's rules say
 #[derive(Args)]
 #[command(
     override_usage = "quotagate app set-edition [OPTIONS] <APP> <EDITION>",
-    long_about = "Puts an app on another edition, at once. Nothing that it has is removed; additions are refused where it \
-                  is over the new limits.",
+    long_about = "Puts an app on any edition, at once, whatever the calendar's rules say: an operator's override, also for a suspended \
+                  app. Nothing that it has is removed; additions are refused where it is over the new limits. Customers' own changes \
+                  are `app upgrade` and `app change`.",
     after_long_help = "\
 Examples:
   quotagate app set-edition 1400000001 pro
@@ -118,19 +129,18 @@ pub(super) struct Common {
     pub(super) server: Server,
     /// Prints the response as one line of JSON, by the proto's field names
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Create(it) => {
             let edition = it.edition.as_deref().unwrap_or_default();
+            let account = it.account.as_deref().unwrap_or_default();
             let id = it.app.id();
-            let ask = it
-                .common
-                .server
-                .must(async |client| client.create_app(id, edition).await);
-            it.common.show(&ask?)
+            let server = &it.common.server;
+            let ask = async |client: Client| client.create_app_for(id, edition, account).await;
+            it.common.show(&server.must(ask)?)
         }
         Command::Show(it) => {
             let id = it.app.id();
@@ -149,6 +159,11 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
                 .must(async |client| client.set_edition(id, edition).await);
             it.common.show(&app?)
         }
+        Command::Upgrade(it) => it.run(),
+        Command::Change(it) => it.run(),
+        Command::Preview(it) => it.run(),
+        Command::Disable(it) => it.run(),
+        Command::Prepaid(it) => it.run(),
         Command::SetOverride(it) => it.run(),
         Command::RemoveOverride(it) => it.run(),
     }
@@ -201,7 +216,13 @@ impl Common {
         } else {
             let mut of_app = apps_table();
             of_app.add_row(row(app));
-            together([finished(of_app, 4), limits(app), overrides::listed(app)])
+            together([
+                finished(of_app, 5),
+                subscribed(app),
+                preview::costs(&app.costs, &app.time_zone),
+                limits(app),
+                overrides::listed(app),
+            ])
         };
         print(&text)?;
         Ok(ExitCode::SUCCESS)
@@ -235,7 +256,7 @@ fn list(common: &Common) -> anyhow::Result<ExitCode> {
         for app in &apps {
             listed.add_row(row(app));
         }
-        together([finished(listed, 4)])
+        together([finished(listed, 5)])
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -244,6 +265,7 @@ fn list(common: &Common) -> anyhow::Result<ExitCode> {
 fn apps_table() -> comfy_table::Table {
     table(&[
         "app",
+        "account",
         "edition",
         "state",
         "unknown users and groups",
@@ -251,14 +273,18 @@ fn apps_table() -> comfy_table::Table {
     ])
 }
 
-fn row(app: &App) -> [String; 5] {
-    let state = match app.state() {
+/// Whether a service stands.
+pub(super) const fn state(state: State) -> &'static str {
+    match state {
         State::Unspecified => "",
         State::Active => "active",
         State::Suspended => "suspended",
         State::Disabled => "disabled",
         State::Repossessed => "repossessed",
-    };
+    }
+}
+
+fn row(app: &App) -> [String; 6] {
     let adopted = if app.adopt_unknown {
         "taken in"
     } else {
@@ -266,11 +292,36 @@ fn row(app: &App) -> [String; 5] {
     };
     [
         app.sdk_app_id.to_string(),
+        app.account.clone(),
         app.edition.clone(),
-        state.into(),
+        state(app.state()).into(),
         adopted.into(),
         app.revision.to_string(),
     ]
+}
+
+/// What it has chosen, what the IM server enforces, and what is known of its end.
+fn subscribed(app: &App) -> Option<String> {
+    let mut rows = table(&["subscription", ""]);
+    let published = app.published.unwrap_or_default();
+    let switch = |is_on| if is_on { "on" } else { "off" };
+    rows.add_row(["days of history", &shown(published.history_days)]);
+    rows.add_row(["content filtering", switch(published.content_filtering)]);
+    rows.add_row(["comment bandwidth", switch(published.comment_bandwidth)]);
+    if !app.prepaid_until.is_empty() {
+        rows.add_row(["paid ahead until", &app.prepaid_until]);
+    }
+    let standing = app.standing.unwrap_or_default();
+    for (name, at) in [
+        ("suspended from", &standing.suspended_from),
+        ("repossessed from", &standing.repossessed_from),
+        ("disabled from", &standing.disabled_from),
+    ] {
+        if at.is_some() {
+            rows.add_row([name, &in_zone(at.as_ref(), &app.time_zone)]);
+        }
+    }
+    finished(rows, 1)
 }
 
 fn limits(app: &App) -> Option<String> {

@@ -3,22 +3,26 @@
 //! Invariant: results go to stdout, everything else to stderr; a reader that has seen enough (`| head`) is no trouble.
 //! Absent on purpose: rules. A command reads files, asks the layers below and prints.
 
+mod account;
 mod admit;
 mod app;
 mod audit;
 mod backup;
+mod bill;
 mod config_check;
 mod demo;
 mod journal;
 mod json;
 mod load;
 mod overrides;
+mod preview;
 mod reload;
 mod remote;
 mod remote_replay;
 mod replay;
 mod serve;
 mod simulate;
+mod subscription;
 mod table;
 mod usage;
 mod verdict;
@@ -50,6 +54,9 @@ Examples:
   quotagate demo
   quotagate serve
   quotagate app create 1400000001 --edition pro
+  quotagate app preview 1400000001 --edition flagship
+  quotagate bill preview acme
+  quotagate account top-up acme 299.98 --reference 'wire 2026-117'
   quotagate audit --app 1400000001
   quotagate admit register_user --app 1400000001 --user alice
   quotagate usage 1400000001
@@ -80,6 +87,12 @@ enum Command {
     /// Looks after the apps of a running gateway
     #[command(subcommand, arg_required_else_help = true)]
     App(app::Command),
+    /// Looks after the bills of a running gateway
+    #[command(subcommand, arg_required_else_help = true)]
+    Bill(bill::Command),
+    /// Looks after the accounts of a running gateway, and their money
+    #[command(subcommand, arg_required_else_help = true)]
+    Account(account::Command),
     Audit(audit::Arguments),
     Admit(admit::Arguments),
     Usage(usage::Arguments),
@@ -115,6 +128,8 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::App(command) => app::run(&command),
+        Command::Bill(command) => bill::run(&command),
+        Command::Account(command) => account::run(&command),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Admit(arguments) => admit::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),

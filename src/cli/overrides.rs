@@ -11,7 +11,7 @@ use crate::entitlement::Enforcement;
 use crate::proto::limit::Enforcement as Wire;
 use crate::proto::set_override_request::Value;
 use crate::proto::{App, Override, SetOverrideRequest};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Zone};
 
 /// Overrides one limit of an app, at once
 #[derive(Args)]
@@ -117,9 +117,20 @@ pub(super) fn on_the_wire(at: Timestamp) -> prost_types::Timestamp {
 
 /// An instant of a message, in words.
 pub(super) fn when(at: &prost_types::Timestamp) -> String {
+    timestamp(at).to_string()
+}
+
+/// The same in the deployment's zone, as a message names it; nothing for an instant that is not there.
+pub(super) fn in_zone(at: Option<&prost_types::Timestamp>, zone: &str) -> String {
+    at.map_or_else(String::new, |at| match Zone::parse(zone) {
+        Ok(zone) => zone.show(timestamp(at)),
+        Err(_) => when(at),
+    })
+}
+
+fn timestamp(at: &prost_types::Timestamp) -> Timestamp {
     let ms = at.seconds.saturating_mul(1_000);
     Timestamp::from_unix_ms_saturating(ms.saturating_add(i64::from(at.nanos / 1_000_000)))
-        .to_string()
 }
 
 fn worth(one: &Override) -> String {

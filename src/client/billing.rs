@@ -12,7 +12,7 @@ use crate::proto::{
 };
 
 impl Client {
-    /// Closes a month that is due, like `2026-03`; the oldest that is due if empty. Closing it again gives the same answer.
+    /// Closes a month that is due, like `2026-03`; every one that is due if empty. Closing it again gives the same answer.
     pub async fn close_month(&self, month: &str) -> Result<CloseMonthResponse, ClientError> {
         let request = CloseMonthRequest {
             month: month.into(),

@@ -6,17 +6,29 @@
 use super::call::Client;
 use super::error::ClientError;
 use crate::proto::{
-    App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
-    ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
-    SetOverrideRequest, SnapshotRequest, SnapshotResponse,
+    App, ChangeConfigurationRequest, CreateAppRequest, DisableRequest, GetAppRequest,
+    ListAppsRequest, ListAppsResponse, ListAuditRequest, ListAuditResponse, PreviewChangeRequest,
+    PreviewChangeResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
+    SetOverrideRequest, SetPrepaidRequest, SnapshotRequest, SnapshotResponse, UpgradeRequest,
 };
 
 impl Client {
-    /// Creates an app on an edition; on the catalog's first if the name is empty.
+    /// Creates an app on an edition; on the catalog's first if the name is empty. It has an account of its own.
     pub async fn create_app(&self, app: u32, edition: &str) -> Result<App, ClientError> {
+        self.create_app_for(app, edition, "").await
+    }
+
+    /// Creates an app that an account pays for.
+    pub async fn create_app_for(
+        &self,
+        app: u32,
+        edition: &str,
+        account: &str,
+    ) -> Result<App, ClientError> {
         let request = CreateAppRequest {
             sdk_app_id: app,
             edition: edition.into(),
+            account: account.into(),
         };
         self.control(request, |mut service, request| async move {
             service.create_app(request).await
@@ -45,7 +57,61 @@ impl Client {
         .await
     }
 
-    /// Puts an app on another edition, at once.
+    /// Puts an app on the free edition on a paid one, with add-ons, at once.
+    pub async fn upgrade(&self, request: UpgradeRequest) -> Result<App, ClientError> {
+        self.control(request, |mut service, request| async move {
+            service.upgrade(request).await
+        })
+        .await
+    }
+
+    /// Changes the edition or add-ons of an app on a paid edition, at once.
+    pub async fn change_configuration(
+        &self,
+        request: ChangeConfigurationRequest,
+    ) -> Result<App, ClientError> {
+        self.control(request, |mut service, request| async move {
+            service.change_configuration(request).await
+        })
+        .await
+    }
+
+    /// What a change would do; nothing changes.
+    pub async fn preview_change(
+        &self,
+        request: PreviewChangeRequest,
+    ) -> Result<PreviewChangeResponse, ClientError> {
+        self.control(request, |mut service, request| async move {
+            service.preview_change(request).await
+        })
+        .await
+    }
+
+    /// Disables an app for ever, at once; `confirm` must be the same number again.
+    pub async fn disable(&self, app: u32, confirm: u32) -> Result<App, ClientError> {
+        let request = DisableRequest {
+            sdk_app_id: app,
+            confirm_sdk_app_id: confirm,
+        };
+        self.control(request, |mut service, request| async move {
+            service.disable(request).await
+        })
+        .await
+    }
+
+    /// Says until which day, like `2026-12-31`, an app's plan is paid ahead.
+    pub async fn set_prepaid(&self, app: u32, expires: &str) -> Result<App, ClientError> {
+        let request = SetPrepaidRequest {
+            sdk_app_id: app,
+            expires: expires.into(),
+        };
+        self.control(request, |mut service, request| async move {
+            service.set_prepaid(request).await
+        })
+        .await
+    }
+
+    /// Puts an app on any edition, at once, whatever the calendar's rules say.
     pub async fn set_edition(&self, app: u32, edition: &str) -> Result<App, ClientError> {
         let request = SetEditionRequest {
             sdk_app_id: app,

@@ -61,6 +61,16 @@ impl ControlPlane {
         Ok(state.books.next_due())
     }
 
+    /// When a month closes; nothing if it has.
+    pub async fn closes_at(&self, month: Month) -> Option<Timestamp> {
+        let state = self.state.lock().await;
+        let has_closed = state.books.open_month().is_some_and(|open| month < open);
+        (!has_closed).then(|| match state.books.next_push() {
+            Some((at, next)) if next == month => at,
+            Some(_) | None => state.books.push_instant(month),
+        })
+    }
+
     /// Closes a month, the last that is due if none is named; one that is closed already gives the same answer again.
     pub async fn close_month(
         &self,
@@ -74,9 +84,14 @@ impl ControlPlane {
         }
         let mut call = self.begin("CloseMonth", caller, None, now).await?;
         let checked = last_closed(&call.state, month);
-        let month = call.unless_refused(checked).await?;
-        let close = self.ledger.close_of(month).await?;
-        let checked = close.ok_or(ControlError::NothingToBill(month));
+        let last = call.unless_refused(checked).await?;
+        let close = self.ledger.close_of(last).await?;
+        let checked = close.ok_or_else(|| match (month, call.state.books.next_push()) {
+            // Whoever names none waits for the first.
+            (None, Some((at, month))) => ControlError::NotDue { month, at },
+            _ => ControlError::NothingToBill(last),
+        });
+        let month = last;
         let at = call.unless_refused(checked).await?.at;
         let (bills, total) = self.ledger.bills_of(month).await?;
         let entry = call.done(None, Some(words::closed(month, bills, total)));

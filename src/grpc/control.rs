@@ -1,4 +1,4 @@
-//! ControlService: apps, their editions and overrides, reloading, snapshots, the audit trail.
+//! ControlService: apps, their editions, add-ons and overrides, reloading, snapshots, the audit trail.
 //!
 //! Invariant: what is answered is on the disk and in force; a call that has begun is finished, also when its caller goes away.
 //! Absent on purpose: who may call; the service listens where operators are.
@@ -9,28 +9,26 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
+use super::bill::{self, Terms};
 use super::fault::Fault;
-use super::request::id_fault;
+use super::read::{self, app_id, page_size, page_token};
 use super::watch::{Watchers, Watching};
 use super::{convert, operator};
 use crate::clock::Clock;
-use crate::control::{ControlError, ControlPlane};
+use crate::control::{ControlError, ControlPlane, WantedChange};
 use crate::gateway::AppError;
 use crate::id::SdkAppId;
 use crate::ledger::Page;
 use crate::proto::control_service_server::ControlService;
 use crate::proto::{
-    App, CreateAppRequest, GetAppRequest, ListAppsRequest, ListAppsResponse, ListAuditRequest,
-    ListAuditResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
-    SetOverrideRequest, SnapshotRequest, SnapshotResponse, WatchEntitlementsRequest,
+    App, ChangeConfigurationRequest, CreateAppRequest, DisableRequest, GetAppRequest,
+    ListAppsRequest, ListAppsResponse, ListAuditRequest, ListAuditResponse, PreviewChangeRequest,
+    PreviewChangeResponse, ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest,
+    SetOverrideRequest, SetPrepaidRequest, SnapshotRequest, SnapshotResponse, UpgradeRequest,
+    WatchEntitlementsRequest,
 };
 use crate::reload::Reloader;
 use crate::time::Timestamp;
-
-/// Most apps or entries on a page.
-const PAGE_MAX: u32 = 1_000;
-/// How many are on a page when nothing is asked for.
-const PAGE: u32 = 100;
 
 /// The calls of ControlService.
 #[derive(Clone)]
@@ -55,27 +53,45 @@ impl Control {
         }
     }
 
-    fn app(&self, id: SdkAppId) -> Result<Response<App>, Status> {
-        let shown = self.shown(id, self.clock.now());
+    async fn app(&self, id: SdkAppId) -> Result<Response<App>, Status> {
+        let shown = self.shown(id, self.clock.now()).await;
         let shown = shown.ok_or_else(|| self.refused(&AppError::NotFound(id).into()));
         shown.map(Response::new)
     }
 
-    fn shown(&self, id: SdkAppId, now: Timestamp) -> Option<App> {
+    /// What an app is, by what the gateway has in force and by what the books know of it.
+    async fn shown(&self, id: SdkAppId, now: Timestamp) -> Option<App> {
+        let subscribed = self.plane.subscription(id).await?;
         let gateway = self.plane.gateway();
         let entitlements = gateway.entitlements(id, now)?;
         let overrides = gateway.control(id)?.overrides;
         let overrides = overrides
             .iter()
             .map(|(limit, one)| operator::shown(*limit, one));
+        let costs = subscribed.costs.iter();
+        let prepaid_until = subscribed.prepaid_until.map(|day| day.to_string());
         Some(App {
             overrides: overrides.collect(),
+            account: subscribed.account.as_str().to_owned(),
+            add_ons: Some(bill::chosen(&subscribed.choices)),
+            costs: costs
+                .map(|it| bill::cost(it, &entitlements.catalog))
+                .collect(),
+            prepaid_until: prepaid_until.unwrap_or_default(),
             ..convert::app(id.get(), &entitlements, now)
         })
     }
 
     fn refused(&self, error: &ControlError) -> Status {
-        operator::refused(error, &self.plane.gateway().terms().catalog)
+        operator::refused(error, &self.plane.gateway().terms())
+    }
+
+    /// The refusal of a call about an app.
+    fn refused_of(&self, id: SdkAppId, error: &ControlError) -> Status {
+        match error {
+            ControlError::Refused(refusal) => operator::forbidden(Some(id), *refusal),
+            error => self.refused(error),
+        }
     }
 
     /// Changes an app and shows it. Between what is written down and what is in force, nobody's going away may come.
@@ -84,10 +100,19 @@ impl Control {
         id: SdkAppId,
         work: impl Future<Output = Result<(), ControlError>> + Send + 'static,
     ) -> Result<Response<App>, Status> {
-        let done = tokio::spawn(work).await;
-        let done = done.map_err(|_| Status::internal("the call broke off"))?;
-        done.map_err(|error| self.refused(&error))?;
-        self.app(id)
+        let done = operator::finished(work).await?;
+        done.map_err(|error| self.refused_of(id, &error))?;
+        self.app(id).await
+    }
+
+    /// Whether a change of an app would be an upgrade: whether it is on the free edition.
+    async fn would_upgrade(&self, id: SdkAppId) -> Result<(bool, Box<str>), Status> {
+        let subscribed = self.plane.subscription(id).await;
+        let not_found = || self.refused(&AppError::NotFound(id).into());
+        let edition = subscribed.ok_or_else(not_found)?.edition;
+        let catalog = &self.plane.gateway().terms().catalog;
+        let free = &catalog.edition(catalog.first_edition()).name;
+        Ok((edition == *free, edition))
     }
 }
 
@@ -109,16 +134,100 @@ impl ControlService for Control {
         let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
         let request = request.into_inner();
         let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let account = read::maybe_account(&request.account)?;
         let work = async move {
             plane
-                .create_app(&caller, id, None, &request.edition, now)
+                .create_app(&caller, id, account, &request.edition, now)
                 .await
         };
         self.change(id, work).await
     }
 
+    async fn upgrade(&self, request: Request<UpgradeRequest>) -> Result<Response<App>, Status> {
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let request = request.into_inner();
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let wanted = WantedChange {
+            upgrade: true,
+            edition: Some(request.edition),
+            settings: read::settings(request.add_ons),
+        };
+        let work = async move { plane.change(&caller, id, wanted, now).await };
+        self.change(id, work).await
+    }
+
+    async fn change_configuration(
+        &self,
+        request: Request<ChangeConfigurationRequest>,
+    ) -> Result<Response<App>, Status> {
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let request = request.into_inner();
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let wanted = WantedChange {
+            upgrade: false,
+            edition: read::named(request.edition),
+            settings: read::settings(request.add_ons),
+        };
+        let work = async move { plane.change(&caller, id, wanted, now).await };
+        self.change(id, work).await
+    }
+
+    async fn preview_change(
+        &self,
+        request: Request<PreviewChangeRequest>,
+    ) -> Result<Response<PreviewChangeResponse>, Status> {
+        let request = request.into_inner();
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let (upgrade, edition_before) = self.would_upgrade(id).await?;
+        let edition = read::named(request.edition);
+        let edition_after = edition
+            .clone()
+            .unwrap_or_else(|| edition_before.to_string());
+        let wanted = WantedChange {
+            upgrade,
+            edition,
+            settings: read::settings(request.add_ons),
+        };
+        let preview = self.plane.preview(id, wanted, now).await;
+        let preview = preview.map_err(|error| self.refused_of(id, &error))?;
+        let mut closes_at = Vec::new();
+        for bill in &preview.bills {
+            closes_at.push(self.plane.closes_at(bill.month).await.unwrap_or(now));
+        }
+        let terms = self.plane.gateway().terms();
+        Ok(Response::new(PreviewChangeResponse {
+            edition_before: edition_before.into(),
+            edition_after,
+            ..bill::preview(&preview, now, &closes_at, Terms::of(&terms))
+        }))
+    }
+
+    async fn disable(&self, request: Request<DisableRequest>) -> Result<Response<App>, Status> {
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let request = request.into_inner();
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let confirm = SdkAppId::new(request.confirm_sdk_app_id).map_err(|_| {
+            let problem = "must repeat sdk_app_id: a disabled app never comes back";
+            Fault::of("confirm_sdk_app_id", problem).status()
+        })?;
+        let work = async move { plane.disable(&caller, id, confirm, now).await };
+        self.change(id, work).await
+    }
+
+    async fn set_prepaid(
+        &self,
+        request: Request<SetPrepaidRequest>,
+    ) -> Result<Response<App>, Status> {
+        let (plane, caller) = (Arc::clone(&self.plane), operator::caller(&request));
+        let request = request.into_inner();
+        let (id, now) = (app_id(request.sdk_app_id)?, self.clock.now());
+        let expires = read::day("expires", &request.expires)?;
+        let work = async move { plane.prepay(&caller, id, expires, now).await };
+        self.change(id, work).await
+    }
+
     async fn get_app(&self, request: Request<GetAppRequest>) -> Result<Response<App>, Status> {
-        self.app(app_id(request.into_inner().sdk_app_id)?)
+        self.app(app_id(request.into_inner().sdk_app_id)?).await
     }
 
     async fn list_apps(
@@ -132,10 +241,13 @@ impl ControlService for Control {
         let start = ids.partition_point(|id| id.get() <= after);
         let page = ids.get(start..).unwrap_or_default();
         let now = self.clock.now();
-        let apps = page.iter().take(size);
+        let mut apps = Vec::new();
+        for id in page.iter().take(size) {
+            apps.extend(self.shown(*id, now).await);
+        }
         let last = page.get(size - 1).filter(|_| page.len() > size);
         Ok(Response::new(ListAppsResponse {
-            apps: apps.filter_map(|id| self.shown(*id, now)).collect(),
+            apps,
             next_page_token: last.map(ToString::to_string).unwrap_or_default(),
         }))
     }
@@ -211,10 +323,9 @@ impl ControlService for Control {
     ) -> Result<Response<ReloadResponse>, Status> {
         let (reloader, caller) = (Arc::clone(&self.reloader), operator::caller(&request));
         let now = self.clock.now();
-        let done = tokio::spawn(async move { reloader.reload(&caller, now).await }).await;
-        let done = done.map_err(|_| Status::internal("the reload broke off"))?;
-        let catalog = &self.plane.gateway().terms().catalog;
-        let revision = done.map_err(|error| operator::not_reloaded(&error, catalog))?;
+        let done = operator::finished(async move { reloader.reload(&caller, now).await }).await?;
+        let terms = self.plane.gateway().terms();
+        let revision = done.map_err(|error| operator::not_reloaded(&error, &terms))?;
         Ok(Response::new(ReloadResponse { revision }))
     }
 
@@ -245,26 +356,5 @@ impl ControlService for Control {
             took: Some(convert::duration(taken.took)),
             longest_hold: Some(convert::duration(taken.longest_hold)),
         }))
-    }
-}
-
-fn app_id(number: u32) -> Result<SdkAppId, Status> {
-    SdkAppId::new(number).map_err(|error| id_fault("sdk_app_id", error).status())
-}
-
-fn page_size(asked: u32) -> Result<u32, Status> {
-    match asked {
-        0 => Ok(PAGE),
-        1..=PAGE_MAX => Ok(asked),
-        _ => Err(Fault::of("page_size", "must be at most 1,000").status()),
-    }
-}
-
-/// Where the page before ended; nothing for the first page.
-fn page_token<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Status> {
-    let wrong = |_| Fault::of("page_token", "is no `next_page_token` of this call").status();
-    match token {
-        "" => Ok(None),
-        token => token.parse().map(Some).map_err(wrong),
     }
 }

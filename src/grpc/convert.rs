@@ -164,9 +164,9 @@ fn standing(standing: Standing) -> proto::Standing {
 
 fn published(entitlements: &Entitlements) -> proto::Published {
     proto::Published {
-        history_days: entitlements.edition().history_days.into(),
-        content_filtering: false,
-        comment_bandwidth: false,
+        history_days: entitlements.history_days,
+        content_filtering: entitlements.content_filtering,
+        comment_bandwidth: entitlements.comment_bandwidth,
     }
 }
 

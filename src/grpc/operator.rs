@@ -9,14 +9,15 @@ use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt as _};
 
 use super::convert::{enforcement, timestamp};
 use super::fault::Fault;
-use crate::catalog::{Bound, Catalog, LimitName};
+use crate::catalog::{Bound, LimitName};
 use crate::control::ControlError;
-use crate::entitlement::{Enforcement, Override};
+use crate::entitlement::{Enforcement, Override, Terms};
 use crate::gateway::{AppError, Stranded};
 use crate::id::SdkAppId;
 use crate::ledger::{Audited, Caller};
 use crate::proto;
 use crate::reload::ReloadError;
+use crate::subscription::Refusal;
 use crate::time::Timestamp;
 
 /// Metadata in which callers say who they are.
@@ -140,22 +141,57 @@ pub(super) fn entry(entry: Audited) -> proto::AuditEntry {
     }
 }
 
+/// Does what must not be broken off, whether or not its caller goes away: between what is written down and what is in force.
+pub(super) async fn finished<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::spawn(work).await;
+    done.map_err(|_| Status::internal("the call broke off"))
+}
+
+/// A change that a rule forbids, as a status: the rule, and what to do.
+pub(super) fn forbidden(app: Option<SdkAppId>, refusal: Refusal) -> Status {
+    let (reason, rule, remedy) = (refusal.name(), refusal.rule(), refusal.remedy());
+    let subject = app.map_or_else(|| "the app".to_owned(), |app| format!("app {app}"));
+    let why = format!("{reason}: {rule}; {remedy}");
+    let violation = PreconditionViolation::new(reason, &*subject, &*why);
+    precondition(format!("{subject}: {why}"), std::iter::once(violation))
+}
+
+fn violated(kind: &str, subject: &str, why: &str) -> Status {
+    let violation = PreconditionViolation::new(kind, subject, why);
+    precondition(format!("{subject}: {why}"), std::iter::once(violation))
+}
+
 /// A control call that was not done as a status.
-pub(super) fn refused(error: &ControlError, catalog: &Catalog) -> Status {
+pub(super) fn refused(error: &ControlError, terms: &Terms) -> Status {
     match error {
         ControlError::App(AppError::Exists(_)) => Status::already_exists(error.to_string()),
         ControlError::App(AppError::NotFound(_))
         | ControlError::NoOverride { .. }
         | ControlError::UnknownAccount(_)
         | ControlError::NothingToBill(_) => Status::not_found(error.to_string()),
-        ControlError::Refused(_)
-        | ControlError::Confirm(_)
-        | ControlError::NoAmount
-        | ControlError::ReferenceUsed { .. }
-        | ControlError::NotDue { .. }
-        | ControlError::NoApps => precondition(error.to_string(), std::iter::empty()),
+        ControlError::Refused(refusal) => forbidden(None, *refusal),
+        ControlError::Confirm(_) => Fault::of("confirm_sdk_app_id", error.to_string()).status(),
+        ControlError::NoAmount => Fault::of("amount", error.to_string()).status(),
+        ControlError::ReferenceUsed { amount, at } => {
+            let (at, currency) = (terms.zone.show(*at), &terms.catalog.currency);
+            let why = format!(
+                "it was used for {amount} {currency} at {at}; use another one for another payment"
+            );
+            violated("REFERENCE_USED", "reference", &why)
+        }
+        ControlError::NotDue { month, at } => {
+            let why = format!("closes at {}, not before", terms.zone.show(*at));
+            violated("NOT_DUE", &month.to_string(), &why)
+        }
+        ControlError::NoApps => violated("NOTHING_TO_CLOSE", "month", &error.to_string()),
         ControlError::App(AppError::NoEdition(name)) => {
-            let known: Vec<_> = catalog.editions().map(|(_, one)| &*one.name).collect();
+            let known: Vec<_> = terms
+                .catalog
+                .editions()
+                .map(|(_, one)| &*one.name)
+                .collect();
             let known = known.join(", ");
             let name: String = name.chars().take(64).collect();
             let problem = format!("the catalog has no edition {name:?}; it has {known}");
@@ -169,7 +205,7 @@ pub(super) fn refused(error: &ControlError, catalog: &Catalog) -> Status {
 }
 
 /// A failed reload as a status: what is wrong in the files, each fault with its place.
-pub(super) fn not_reloaded(error: &ReloadError, catalog: &Catalog) -> Status {
+pub(super) fn not_reloaded(error: &ReloadError, terms: &Terms) -> Status {
     match error {
         ReloadError::BuiltIn => precondition(error.to_string(), std::iter::empty()),
         ReloadError::Faults(faults) => {
@@ -180,7 +216,7 @@ pub(super) fn not_reloaded(error: &ReloadError, catalog: &Catalog) -> Status {
             precondition(error.to_string(), each)
         }
         ReloadError::BrokeOff => Status::internal(error.to_string()),
-        ReloadError::Control(error) => refused(error, catalog),
+        ReloadError::Control(error) => refused(error, terms),
     }
 }
 

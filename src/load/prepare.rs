@@ -52,6 +52,7 @@ async fn create_app(channel: Channel, app: u32) -> Result<(), LoadError> {
     let request = CreateAppRequest {
         sdk_app_id: app,
         edition: EDITION.into(),
+        account: String::new(),
     };
     let mut client = ControlServiceClient::new(channel);
     match in_time(client.create_app(request)).await {

@@ -13,3 +13,4 @@ pub use csv::csv;
 pub use html::html;
 pub use json::{BillJson, Detail};
 pub use table::table;
+pub use words::{because, why};

@@ -4,7 +4,7 @@ use crate::catalog::Catalog;
 use crate::rating::{Basis, FreeReason, Line};
 
 /// What a line's quantity was made from.
-pub(super) fn because(line: &Line, catalog: &Catalog) -> String {
+pub fn because(line: &Line, catalog: &Catalog) -> String {
     match line.basis {
         Basis::Plan(edition) => format!("{}, calendar month", catalog.edition(edition).title),
         Basis::Month => "calendar month".into(),
@@ -22,7 +22,7 @@ pub(super) fn because(line: &Line, catalog: &Catalog) -> String {
 }
 
 /// Why something is free.
-pub(super) fn why(reason: FreeReason) -> String {
+pub fn why(reason: FreeReason) -> String {
     match reason {
         FreeReason::ActivationMonth { number: 1 } => "month of activation".into(),
         FreeReason::ActivationMonth { number } => {

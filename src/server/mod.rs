@@ -50,9 +50,10 @@ use crate::clock::{Clock, JumpWatch};
 use crate::config::Settings;
 use crate::control::ControlPlane;
 use crate::gateway::Gateway;
-use crate::grpc::{Control, Usage};
+use crate::grpc::{Billing, Control, Usage};
 use crate::ledger::LedgerError;
 use crate::proto;
+use crate::proto::billing_service_server::BillingServiceServer;
 use crate::proto::control_service_server::ControlServiceServer;
 use crate::proto::usage_service_server::UsageServiceServer;
 use crate::reload::Reloader;
@@ -63,9 +64,10 @@ use metrics::Metrics;
 use worker::{Shared, Worker};
 
 /// Names under which health is told: the whole, and each service.
-const HEALTH_NAMES: [&str; 4] = [
+const HEALTH_NAMES: [&str; 5] = [
     "",
     "quotagate.v1.AdmissionService",
+    "quotagate.v1.BillingService",
     "quotagate.v1.ControlService",
     "quotagate.v1.UsageService",
 ];
@@ -151,8 +153,9 @@ impl Server {
         let streams = Arc::clone(telemetry.streams());
         let usage = Usage::start(Arc::clone(&plane), name, clock.clone(), streams).await;
         let usage = usage.map_err(StartError::Ledger)?;
+        let billing = Billing::new(Arc::clone(&plane), clock.clone());
         let control = Control::new(Arc::clone(&plane), reloader, clock.clone());
-        let (health, routes) = routes(control, usage).await;
+        let (health, routes) = routes(billing, control, usage).await;
         let shared = |counters| Shared {
             gateway: Arc::clone(&gateway),
             counters: Arc::clone(counters),
@@ -323,7 +326,7 @@ fn processors() -> usize {
 }
 
 /// The services that tonic answers.
-async fn routes(control: Control, usage: Usage) -> (HealthReporter, Routes) {
+async fn routes(billing: Billing, control: Control, usage: Usage) -> (HealthReporter, Routes) {
     let (health, health_service) = tonic_health::server::health_reporter();
     tell(&health, ServingStatus::Serving).await;
     let reflection = || {
@@ -333,6 +336,7 @@ async fn routes(control: Control, usage: Usage) -> (HealthReporter, Routes) {
     };
     let mut routes = Routes::builder();
     routes
+        .add_service(BillingServiceServer::new(billing))
         .add_service(ControlServiceServer::new(control))
         .add_service(UsageServiceServer::new(usage))
         .add_service(health_service)

@@ -53,6 +53,24 @@ impl Refusal {
         }
     }
 
+    /// The rule that forbids it, for people.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::AppNotFound => "only an app that exists can be changed",
+            Self::AppDisabled => "a disabled app takes no change",
+            Self::AppRepossessed => "an app whose resources are gone takes no change",
+            Self::AppSuspended => {
+                "a suspended app's configuration stays as it is until it is restored"
+            }
+            Self::NotUpgradable => "an upgrade leads from the free edition to a paid one",
+            Self::NotAvailableInEdition => "an edition has only the add-ons that are sold on it",
+            Self::OutOfRange => {
+                "a value lies between the edition's own and its highest tier, and a day that is paid until never moves back"
+            }
+            Self::OnceAMonth => "the edition and each add-on change once in a calendar month",
+        }
+    }
+
     /// What to do about it, for people.
     pub const fn remedy(self) -> &'static str {
         match self {

@@ -35,3 +35,4 @@ mod traces;
 mod upkeep;
 mod usage;
 mod wire;
+mod year;

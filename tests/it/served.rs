@@ -1,5 +1,6 @@
 //! A gateway served as its users serve it, and the commands and examples that ask it.
 
+mod billing;
 mod client;
 mod commands;
 mod examples;

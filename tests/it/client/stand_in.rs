@@ -12,11 +12,12 @@ use quotagate::proto::admission_service_server::{AdmissionService, AdmissionServ
 use quotagate::proto::control_service_server::{ControlService, ControlServiceServer};
 use quotagate::proto::{
     AdmitBatchRequest, AdmitBatchResponse, AdmitRequest, AdmitResponse, App, AuditEntry,
-    BatchError, CreateAppRequest, FieldViolation, GetAppRequest, GetUsageRequest, GetUsageResponse,
-    ListAppsRequest, ListAppsResponse, ListAuditRequest, ListAuditResponse, Login, Outcome, Reason,
-    ReloadRequest, ReloadResponse, RemoveOverrideRequest, SetEditionRequest, SetOverrideRequest,
-    SnapshotRequest, SnapshotResponse, WatchEntitlementsRequest, WatchEntitlementsResponse,
-    admit_request, operation,
+    BatchError, ChangeConfigurationRequest, CreateAppRequest, DisableRequest, FieldViolation,
+    GetAppRequest, GetUsageRequest, GetUsageResponse, ListAppsRequest, ListAppsResponse,
+    ListAuditRequest, ListAuditResponse, Login, Outcome, PreviewChangeRequest,
+    PreviewChangeResponse, Reason, ReloadRequest, ReloadResponse, RemoveOverrideRequest,
+    SetEditionRequest, SetOverrideRequest, SetPrepaidRequest, SnapshotRequest, SnapshotResponse,
+    UpgradeRequest, WatchEntitlementsRequest, WatchEntitlementsResponse, admit_request, operation,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{self, Runtime};
@@ -314,6 +315,45 @@ impl ControlService for Control {
         _: Request<WatchEntitlementsRequest>,
     ) -> Result<Response<Self::WatchEntitlementsStream>, Status> {
         Ok(Response::new(tokio_stream::empty()))
+    }
+
+    async fn upgrade(&self, request: Request<UpgradeRequest>) -> Result<Response<App>, Status> {
+        let request = request.into_inner();
+        Ok(app(request.sdk_app_id, request.edition))
+    }
+
+    async fn change_configuration(
+        &self,
+        request: Request<ChangeConfigurationRequest>,
+    ) -> Result<Response<App>, Status> {
+        let request = request.into_inner();
+        Ok(app(request.sdk_app_id, request.edition))
+    }
+
+    async fn preview_change(
+        &self,
+        request: Request<PreviewChangeRequest>,
+    ) -> Result<Response<PreviewChangeResponse>, Status> {
+        Ok(Response::new(PreviewChangeResponse {
+            edition_after: request.into_inner().edition,
+            ..PreviewChangeResponse::default()
+        }))
+    }
+
+    async fn disable(&self, request: Request<DisableRequest>) -> Result<Response<App>, Status> {
+        let request = request.into_inner();
+        Ok(app(
+            request.sdk_app_id,
+            request.confirm_sdk_app_id.to_string(),
+        ))
+    }
+
+    async fn set_prepaid(
+        &self,
+        request: Request<SetPrepaidRequest>,
+    ) -> Result<Response<App>, Status> {
+        let request = request.into_inner();
+        Ok(app(request.sdk_app_id, request.expires))
     }
 
     async fn create_app(

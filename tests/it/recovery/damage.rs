@@ -60,7 +60,7 @@ fn made(is_closed: bool) -> Made {
     let mut world = World::new(11);
     let recovered = recovered(storage, Level::Power).expect("a new directory");
     let gateway = world.gateway(recovered);
-    for turn in 0..45 {
+    for turn in 0..60 {
         world.admit_something(&gateway);
         log(&gateway).step();
         if turn == 10 {
@@ -74,7 +74,7 @@ fn made(is_closed: bool) -> Made {
     // Room without a meaning.
     let _ = fs::remove_file(home.path().join("journal-next.tmp"));
     let files = read(home.path());
-    assert!(files.len() >= 3, "{:?}", files.keys());
+    assert!(files.len() >= 4, "{:?}", files.keys());
     world.forget_acknowledged();
     Made { home, files, world }
 }

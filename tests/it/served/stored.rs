@@ -221,9 +221,9 @@ fn a_newer_ledger_or_format_is_refused_and_left_as_it_is() {
     assert_eq!(without_lock(), before);
 
     fs::write(&ledger, whole).expect("written");
-    fs::write(dir.path().join("data").join("format"), "quotagate data 2\n").expect("written");
+    fs::write(dir.path().join("data").join("format"), "quotagate data 3\n").expect("written");
     let before = contents(&dir.path().join("data"));
-    assert!(refused(&dir, &[]).contains("is of format 2"));
+    assert!(refused(&dir, &[]).contains("is of format 3"));
     assert_eq!(contents(&dir.path().join("data")), before);
 }
 

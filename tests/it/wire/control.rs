@@ -13,6 +13,7 @@ fn create(sdk_app_id: u32, edition: &str) -> CreateAppRequest {
     CreateAppRequest {
         sdk_app_id,
         edition: edition.to_owned(),
+        account: String::new(),
     }
 }
 

@@ -30,7 +30,7 @@ fn of_users(app: &App) -> &Limit {
     limits.find(|it| it.name == "max_users").expect("a limit")
 }
 
-fn trail(gate: &Gate, sdk_app_id: u32) -> Vec<AuditEntry> {
+pub fn trail(gate: &Gate, sdk_app_id: u32) -> Vec<AuditEntry> {
     let request = ListAuditRequest {
         sdk_app_id,
         page_size: 1_000,
@@ -237,6 +237,7 @@ fn every_call_is_in_the_audit_trail_with_before_and_after() {
     let create = CreateAppRequest {
         sdk_app_id: 2,
         edition: "trial".to_owned(),
+        account: String::new(),
     };
     let mut asked = Request::new(create.clone());
     let actor = format!("ann@{}", "x".repeat(200));
@@ -297,7 +298,7 @@ fn every_call_is_in_the_audit_trail_with_before_and_after() {
     assert_eq!(trail(&gate, 9), []);
 }
 
-fn shown(entry: &AuditEntry) -> String {
+pub fn shown(entry: &AuditEntry) -> String {
     let AuditEntry {
         sequence,
         call,
@@ -361,6 +362,7 @@ fn of_refused_calls_the_trail_takes_a_thousand_a_day() {
         let create = CreateAppRequest {
             sdk_app_id: 1,
             edition: String::new(),
+            account: String::new(),
         };
         gate.run(control.create_app(create))
             .expect_err("there is one");

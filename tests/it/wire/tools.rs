@@ -64,6 +64,7 @@ fn reflection_shows_every_service_and_file() {
             "quotagate.v1.AdmissionService",
             "quotagate/v1/admission.proto",
         ),
+        ("quotagate.v1.BillingService", "quotagate/v1/billing.proto"),
         ("quotagate.v1.ControlService", "quotagate/v1/control.proto"),
         ("quotagate.v1.UsageService", "quotagate/v1/usage.proto"),
         ("grpc.health.v1.Health", ""),
@@ -98,6 +99,7 @@ fn health_knows_the_whole_and_each_service() {
     for service in [
         "",
         "quotagate.v1.AdmissionService",
+        "quotagate.v1.BillingService",
         "quotagate.v1.ControlService",
     ] {
         let asked = HealthCheckRequest {
