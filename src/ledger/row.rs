@@ -86,12 +86,19 @@ impl Table {
     fn whole(&'static self, read: &SqliteRow) -> Result<Row, Fault> {
         let width = self.columns.len();
         let values = (0..width).map(|place| value(read.try_get_raw(place)?));
+        let values = values.collect::<Result<_, Fault>>()?;
+        self.row(values, &value(read.try_get_raw(width)?)?)
+    }
+
+    /// The row of these values, if that is their sum.
+    pub(super) fn row(&'static self, values: Vec<Value>, sum: &Value) -> Result<Row, Fault> {
+        let is_whole = *sum == Value::Number(self.sum(&values));
         let row = Row {
             table: self,
-            values: values.collect::<Result<_, Fault>>()?,
+            values,
             taken: 0,
         };
-        if value(read.try_get_raw(width)?)? == Value::Number(self.sum(&row.values)) {
+        if is_whole {
             Ok(row)
         } else {
             Err(row.damaged())

@@ -171,6 +171,47 @@ fn what_is_written_comes_back_also_from_the_disk() {
     });
 }
 
+/// It was written by the program that knew no other: apps on an edition, one that was moved, overrides, refused calls.
+#[test]
+fn a_ledger_of_version_1_is_opened_with_all_that_is_in_it() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden-1");
+    let dir = TempDir::new().unwrap();
+    fs::copy(golden.join(LEDGER_FILE), dir.path().join(LEDGER_FILE)).unwrap();
+    wait(async {
+        let path = dir.path().join(LEDGER_FILE);
+        assert_eq!(version::stored(&path).unwrap(), Some(1));
+        let catalog = catalog(&["trial", "pro", "flagship"]);
+        // Twice: the first time it is moved to the newest version.
+        for _ in 0..2 {
+            let ledger = Ledger::open(dir.path()).await.unwrap();
+            let events = ledger.events(&catalog).await.unwrap();
+            let created = |(at, number, edition): (i64, u32, usize)| {
+                let event = Event::AppCreated {
+                    app: app(number),
+                    account: account(&number.to_string()),
+                    edition: EditionId::at(edition).unwrap(),
+                };
+                (Timestamp::from_unix_ms_saturating(at), event)
+            };
+            let expected = [
+                (1_795_563_888_241, 7, 2),
+                (1_795_563_890_215, 1, 1),
+                (1_795_563_890_240, 2, 1),
+            ];
+            assert_eq!(events, expected.map(created));
+            let apps = ledger.apps().await.unwrap();
+            let friends = &apps[0].overrides[&LimitName::Friends];
+            assert_eq!(friends.bound, Bound::at_most(50));
+            let groups = &apps[2].overrides[&LimitName::Groups];
+            assert_eq!(groups.bound, Some(Bound::UNLIMITED));
+            assert_eq!(groups.expires, at(4_070_908_800_000));
+            assert_eq!(ledger.audit(&ALL).await.unwrap().len(), 7);
+            ledger.close().await.unwrap();
+        }
+        assert_eq!(version::stored(&path).unwrap(), Some(newest()));
+    });
+}
+
 #[test]
 fn each_migration_says_its_number() {
     wait(async {
