@@ -34,6 +34,7 @@ fn worked_bills_of_plans_and_overage() {
             "C4: March with 20,000 users and 100,001 groups",
             "2026-01-10 create_app 1
              2026-01-10 upgrade 1 pro
+             2026-01-10 top_up 1000
              2026-03-20 usage 1 2026-03-20 dau=20000 groups=100001
              2026-04-02 end
              bill 2026-03: plan 149.99, dau_overage 149.99, group_overage 149.99 = 449.97",

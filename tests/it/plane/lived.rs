@@ -42,7 +42,7 @@ fn is_livable(
     state: impl Fn(u32, Timestamp) -> AppState,
 ) -> bool {
     let mut accounts = BTreeSet::new();
-    let is_worked = name.starts_with('C') || name.contains("B49");
+    let is_worked = name.starts_with(['C', 'c']) || name.contains("B49");
     lines.iter().all(|line| match field(line, "op") {
         Some("create_app") => {
             accounts.insert(field(line, "account"));
