@@ -175,7 +175,6 @@ impl ControlPlane {
         let at = close.map_or(at, |close| close.at);
         let taken = state.books.take(at, Event::MonthClosed { month, bills });
         taken.expect("it is the open month, and its time has come");
-        state.last = state.last.max(at);
         state.frozen = None;
         Ok(())
     }

@@ -46,7 +46,7 @@ pub struct ControlPlane {
 /// What a call goes on from.
 struct State {
     books: Books,
-    /// The instant of the last event.
+    /// The instant of the last call; of no close, which may share its instant with a call after it.
     last: Timestamp,
     /// The month whose usage is frozen, in the ledger and in the books, while its bills are not written.
     frozen: Option<Month>,

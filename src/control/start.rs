@@ -41,7 +41,11 @@ impl ControlPlane {
             push_day: wanted.push_day,
         };
         let mut books = Books::new(tariff, Keep::Recent);
+        let mut last = Timestamp::MIN;
         for (at, event) in ledger.events(&terms.catalog).await? {
+            if !matches!(event, Event::MonthClosed { .. }) {
+                last = at;
+            }
             let taken = books.take(at, event);
             taken.map_err(|misfit| StartError::Events { at, misfit })?;
         }
@@ -68,7 +72,7 @@ impl ControlPlane {
             gateway,
             ledger,
             state: Mutex::new(State {
-                last: books.now(),
+                last,
                 books,
                 frozen: None,
                 refused: Refused::default(),
