@@ -159,18 +159,6 @@ impl Gateway {
         days.into_iter().map(record).collect()
     }
 
-    /// The ids of the next so many apps after one, ascending; from the first one on if there is none before.
-    pub fn apps_after(&self, app: Option<SdkAppId>, count: usize) -> Vec<SdkAppId> {
-        let mut ids = self.apps.ids();
-        ids.retain(|id| app.is_none_or(|app| *id > app));
-        if count < ids.len() {
-            ids.select_nth_unstable(count);
-            ids.truncate(count);
-        }
-        ids.sort_unstable();
-        ids
-    }
-
     /// What an app used in a month, of the days that are kept, in order; nothing if there is no such app. Days and groups are
     /// brought up to `now`.
     pub fn month_usage(

@@ -13,7 +13,7 @@ use super::bill::{self, Draft, Terms};
 use super::convert::timestamp;
 use super::{account, operator, read};
 use crate::clock::Clock;
-use crate::control::{AccountView, ControlError, ControlPlane};
+use crate::control::{AccountView, ControlError, ControlPlane, Received};
 use crate::id::AccountId;
 use crate::ledger::{BillPage, StatementPage};
 use crate::proto::billing_service_server::BillingService;
@@ -58,6 +58,18 @@ impl Billing {
 
     fn account(&self, view: &AccountView) -> proto::Account {
         account::shown(view, self.plane.gateway())
+    }
+
+    /// What is answered to money that has come in.
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        received: Result<Received, ControlError>,
+    ) -> Result<Response<Receipt>, Status> {
+        let received = received.map_err(|error| self.refused(error))?;
+        let view = self.view(account).await?;
+        let shown = self.account(&view);
+        Ok(Response::new(account::receipt(&received, shown)))
     }
 
     /// An account's bill of a month that has closed.
@@ -179,12 +191,7 @@ impl BillingService for Billing {
         let (now, of) = (self.clock.now(), account.clone());
         let work = async move { plane.top_up(&caller, of, amount, &reference, now).await };
         let received = operator::finished(work).await?;
-        let received = received.map_err(|error| self.refused(error))?;
-        let view = self.view(&account).await?;
-        Ok(Response::new(account::receipt(
-            &received,
-            self.account(&view),
-        )))
+        self.receipt(&account, received).await
     }
 
     async fn add_credit(
@@ -204,12 +211,7 @@ impl BillingService for Billing {
                 .await
         };
         let received = operator::finished(work).await?;
-        let received = received.map_err(|error| self.refused(error))?;
-        let view = self.view(&account).await?;
-        Ok(Response::new(account::receipt(
-            &received,
-            self.account(&view),
-        )))
+        self.receipt(&account, received).await
     }
 
     async fn get_account(
